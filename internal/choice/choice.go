@@ -1,0 +1,92 @@
+// Package choice is where a run asks about everything that could go either
+// way. A run is a pure function of the driver, the scenario and the answers:
+// the same answers give the same bytes of trace.
+//
+// Read Source first. First, Random and Script are the sources for single runs;
+// package explore has those that search.
+package choice
+
+import "math/rand/v2"
+
+// Kind says what is being decided.
+type Kind uint8
+
+// Kinds of decisions.
+const (
+	Step   Kind = iota // which processor steps next, or which free event happens
+	Target             // which processor of the affinity set gets an interrupt
+	Device             // a device model asks
+)
+
+func (k Kind) String() string { return [...]string{"step", "target", "device"}[k] }
+
+// Alternative is one of the possibilities at a point.
+type Alternative struct {
+	Event bool   // a free event, not a processor
+	ID    uint32 // processor number, event number, or value
+}
+
+// Point is one decision. Alternative 0 is always what happens by default.
+// The slice is valid during the call only.
+type Point struct {
+	Kind         Kind
+	Alternatives []Alternative
+}
+
+// Source answers. Choose returns an index below len(p.Alternatives), which is
+// at least 2.
+type Source interface {
+	Choose(p *Point) int
+}
+
+// First always takes the default.
+type First struct{}
+
+// Choose returns 0.
+func (First) Choose(*Point) int { return 0 }
+
+// Random takes each alternative with equal probability.
+type Random struct{ rng *rand.Rand }
+
+// NewRandom returns a source whose answers depend on the seed only, on every
+// platform.
+func NewRandom(seed uint64) *Random { return &Random{rand.New(rand.NewPCG(seed, 0x6469726C71))} }
+
+// Choose implements Source.
+func (r *Random) Choose(p *Point) int { return r.rng.IntN(len(p.Alternatives)) }
+
+// Script gives recorded answers, and the default after they are used up.
+type Script struct {
+	Answers []int
+	next    int
+	// Diverged is set when a recorded answer did not exist: the run is not the
+	// one that was recorded.
+	Diverged bool
+}
+
+// Choose implements Source.
+func (s *Script) Choose(p *Point) int {
+	if s.next >= len(s.Answers) {
+		return 0
+	}
+	a := s.Answers[s.next]
+	s.next++
+	if a < 0 || a >= len(p.Alternatives) {
+		s.Diverged = true
+		return 0
+	}
+	return a
+}
+
+// Recorder passes questions on and keeps the answers for a Script.
+type Recorder struct {
+	Source  Source
+	Answers []int
+}
+
+// Choose implements Source.
+func (r *Recorder) Choose(p *Point) int {
+	a := r.Source.Choose(p)
+	r.Answers = append(r.Answers, a)
+	return a
+}

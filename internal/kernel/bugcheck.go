@@ -1,0 +1,101 @@
+package kernel
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// Finding is something that the driver did wrong. A finding with a Code is a
+// bug check and ends the run.
+type Finding struct {
+	Code        uint32    // bug check code, 0: none
+	Params      [4]uint64 // parameters 1 to 4
+	Rule        string    // short name: "use after free", "KmdfIrql", "self-deadlock"
+	Clause      string    // clause of docs/spec, or rule
+	Text        string    // what happened, one line
+	Unsupported bool      // not the driver's fault: dirql does not implement it
+	Break       bool      // the framework's verifier would break here
+
+	Time       uint64
+	CPU        int
+	IRQL       uint8
+	Activation uint32
+	Stack      []string // activations and routines, innermost first
+}
+
+// Title returns the headline of a finding.
+func (f *Finding) Title() string {
+	switch {
+	case f.Unsupported:
+		return "not supported yet: " + f.Text
+	case f.Code != 0:
+		var p []string
+		for _, v := range f.Params {
+			p = append(p, fmt.Sprintf("0x%X", v))
+		}
+		return fmt.Sprintf("bug check 0x%X %s (%s)", f.Code, BugCheckName(f.Code), strings.Join(p, ", "))
+	case f.Break:
+		return "verifier break: " + f.Rule
+	}
+	return f.Rule
+}
+
+// BugCheckName returns the symbolic name of a bug check.
+func BugCheckName(code uint32) string {
+	if n, ok := bugCheckNames[code]; ok {
+		return n
+	}
+	return "UNKNOWN"
+}
+
+var bugCheckNames = map[uint32]string{
+	0x01: "APC_INDEX_MISMATCH", 0x08: "IRQL_NOT_DISPATCH_LEVEL", 0x09: "IRQL_NOT_GREATER_OR_EQUAL",
+	0x0A: "IRQL_NOT_LESS_OR_EQUAL", 0x0F: "SPIN_LOCK_ALREADY_OWNED", 0x10: "SPIN_LOCK_NOT_OWNED",
+	0x1E: "KMODE_EXCEPTION_NOT_HANDLED", 0x20: "KERNEL_APC_PENDING_DURING_EXIT",
+	0x44: "MULTIPLE_IRP_COMPLETE_REQUESTS", 0x50: "PAGE_FAULT_IN_NONPAGED_AREA",
+	0x7E: "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED", 0x9F: "DRIVER_POWER_STATE_FAILURE",
+	0xB8: "ATTEMPTED_SWITCH_FROM_DPC", 0xBE: "ATTEMPTED_WRITE_TO_READONLY_MEMORY",
+	0xC2: "BAD_POOL_CALLER", 0xC4: "DRIVER_VERIFIER_DETECTED_VIOLATION", 0xC7: "TIMER_OR_DPC_INVALID",
+	0xC8: "IRQL_UNEXPECTED_VALUE", 0xC9: "DRIVER_VERIFIER_IOMANAGER_VIOLATION",
+	0xCC: "PAGE_FAULT_IN_FREED_SPECIAL_POOL", 0xCD: "PAGE_FAULT_BEYOND_END_OF_ALLOCATION",
+	0xD1: "DRIVER_IRQL_NOT_LESS_OR_EQUAL", 0xD5: "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL",
+	0xD6: "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION", 0xE1: "WORKER_THREAD_RETURNED_AT_BAD_IRQL",
+	0xFC: "ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY", 0x10D: "WDF_VIOLATION",
+	0x133: "DPC_WATCHDOG_VIOLATION", 0x139: "KERNEL_SECURITY_CHECK_FAILURE",
+}
+
+// BugCheck ends the run with a bug check. It does not return.
+func (t *Thread) BugCheck(code uint32, params [4]uint64, clause, text string) {
+	t.stop(Finding{Code: code, Params: params, Clause: clause, Text: text})
+}
+
+// Unsupported ends the run because the driver needs something that dirql does
+// not implement. It does not return.
+func (t *Thread) Unsupported(what string) {
+	t.stop(Finding{Unsupported: true, Rule: "unsupported", Text: what})
+}
+
+// Report records a finding; the run goes on.
+func (t *Thread) Report(f Finding) { t.addFinding(f) }
+
+// Stop records a finding and ends the run. It does not return.
+func (t *Thread) Stop(f Finding) { t.stop(f) }
+
+// stop records a finding and ends the run: the coroutine is unwound.
+func (t *Thread) stop(f Finding) {
+	t.addFinding(f)
+	t.m.end(Stopped)
+	panic(unwound{})
+}
+
+func (t *Thread) addFinding(f Finding) {
+	f.Time, f.CPU, f.IRQL = t.m.now, t.cpu, t.IRQL()
+	f.Activation = t.ActivationID()
+	if t.m.Trace.On() {
+		f.Stack = t.stackText()
+		t.m.Record(t.cpu, trace.Event{Kind: trace.Finding, Name: f.Title(), Text: f.Text})
+	}
+	t.m.findings = append(t.m.findings, f)
+}

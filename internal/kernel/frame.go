@@ -1,0 +1,235 @@
+package kernel
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// ActivationKind says as what driver code runs.
+type ActivationKind uint8
+
+// Kinds of frames. Those up to WorkItemActivation are activations: units that
+// the scheduler, the watchdogs and the race detector know. The others only
+// tell where in the code an activation is.
+const (
+	ThreadActivation ActivationKind = iota
+	ISRActivation
+	DPCActivation
+	WorkItemActivation
+	routineFrame // a routine of the driver, called in the same activation
+	serviceFrame // a kernel or framework routine
+)
+
+var activationNames = [...]string{"thread", "ISR", "DPC", "work item", "routine", "call"}
+
+func (k ActivationKind) String() string { return activationNames[k] }
+
+// frame is one entry of a thread's simulated call stack. It holds everything
+// that the Go stack of the coroutine holds: what is called with which
+// arguments, and how far it got (position).
+type frame struct {
+	kind        ActivationKind
+	irql        uint8  // on entry
+	id          uint32 // activation id
+	ops         uint32 // visible operations so far, of the activation
+	code        uint64 // routine address, or service number
+	object      uint64 // KDPC, KINTERRUPT, work item, thread; first argument of a service
+	arg         uint64 // second argument
+	position    uint64 // how far the code got: see Thread.SetPosition
+	interrupted op     // what stood before this frame when it came on top
+}
+
+// push puts a frame on the stack.
+func (t *Thread) push(f frame) {
+	f.irql, f.interrupted = t.IRQL(), t.op
+	if f.kind <= WorkItemActivation {
+		t.m.nextAct++
+		f.id = t.m.nextAct
+	} else if n := len(t.stack); n > 0 {
+		f.id = t.stack[n-1].id
+	}
+	t.stack = append(t.stack, f)
+}
+
+func (t *Thread) pop() { t.stack = t.stack[:len(t.stack)-1] }
+
+// count counts a visible operation of the current activation.
+func (t *Thread) count() {
+	for i := len(t.stack) - 1; i >= 0; i-- {
+		if t.stack[i].kind <= WorkItemActivation {
+			t.stack[i].ops++
+			return
+		}
+	}
+}
+
+// SetPosition tells how far the running routine or service got, as far as it
+// matters for what it will do: what a state is hashed with (state.go). Code
+// that does not call it cannot be explored with merging of equal states.
+func (t *Thread) SetPosition(p uint64) {
+	if n := len(t.stack); n > 0 {
+		t.stack[n-1].position = p
+	}
+}
+
+// activation returns the id of the current activation and the number of those
+// below it on this thread.
+func (t *Thread) activation() (id uint32, depth uint8) {
+	n := 0
+	for i := range t.stack {
+		if t.stack[i].kind <= WorkItemActivation {
+			id = t.stack[i].id
+			n++
+		}
+	}
+	return id, uint8(max(n-1, 0))
+}
+
+// current returns the frame of the current activation, nil before the first.
+func (t *Thread) currentActivation() *frame {
+	for i := len(t.stack) - 1; i >= 0; i-- {
+		if t.stack[i].kind <= WorkItemActivation {
+			return &t.stack[i]
+		}
+	}
+	return nil
+}
+
+// Activation returns as what the caller runs and the object of it: the KDPC of
+// a DPC, the KINTERRUPT of an ISR.
+func (t *Thread) Activation() (ActivationKind, uint64) {
+	f := t.currentActivation()
+	if f == nil {
+		return ThreadActivation, 0
+	}
+	return f.kind, f.object
+}
+
+// ActivationID returns the number of the current activation.
+func (t *Thread) ActivationID() uint32 {
+	id, _ := t.activation()
+	return id
+}
+
+// activate runs a routine as an activation of its own on top of this thread.
+func (t *Thread) activate(k ActivationKind, object uint64, role string, routine uint64, a Args) uint64 {
+	t.push(frame{kind: k, code: routine, object: object, arg: a[1]})
+	r := t.Invoke(role, routine, a)
+	t.pop()
+	return r
+}
+
+// Invoke calls a routine in the current activation. role is what the routine
+// is to Windows: EvtInterruptIsr, DriverEntry. Internal functions leave no
+// mark in the trace.
+func (t *Thread) Invoke(role string, routine uint64, a Args) uint64 {
+	f := t.m.code.find(routine)
+	if f != nil && f.internal {
+		return f.fn(t, a)
+	}
+	t.push(frame{kind: routineFrame, code: routine, object: a[0], arg: a[1]})
+	if t.m.Trace.On() {
+		t.m.Record(t.cpu, trace.Event{Kind: trace.Start, Name: t.m.NameOf(routine), Text: role})
+	}
+	r := t.call(routine, a)
+	if t.m.Trace.On() {
+		t.m.Record(t.cpu, trace.Event{Kind: trace.End, Name: t.m.NameOf(routine), Text: role})
+	}
+	t.pop()
+	return r
+}
+
+// Service describes a kernel or framework routine that drivers call.
+type Service struct {
+	Name   string
+	number uint64
+	limit  irqlLimit
+}
+
+var services []*Service
+
+// NewService registers a routine that drivers call by name, at program start.
+func NewService(name string) *Service {
+	s := &Service{Name: name, number: uint64(len(services)), limit: limitOf(name)}
+	services = append(services, s)
+	return s
+}
+
+// Enter marks the beginning of a service: it appears in the trace and its IRQL
+// range is checked (IRQL-12). Each Enter is followed by one Leave.
+func (t *Thread) Enter(s *Service, args ...uint64) {
+	f := frame{kind: serviceFrame, code: s.number}
+	if len(args) > 0 {
+		f.object = args[0]
+	}
+	if len(args) > 1 {
+		f.arg = args[1]
+	}
+	t.push(f)
+	if t.m.Trace.On() {
+		t.m.Record(t.cpu, trace.Event{Kind: trace.Call, Name: s.Name, Text: t.argText(args)})
+	}
+	t.checkLevel(s)
+}
+
+// Leave marks the end of a service that returns a value.
+func (t *Thread) Leave(k trace.ValueKind, v uint64) {
+	n := len(t.stack) - 1
+	if t.m.Trace.On() {
+		s := services[t.stack[n].code]
+		t.m.Record(t.cpu, trace.Event{Kind: trace.Return, Name: s.Name, ValueKind: k, Value: v})
+	}
+	t.stack = t.stack[:n]
+}
+
+// LeaveBool is Leave for a BOOLEAN.
+func (t *Thread) LeaveBool(v bool) bool {
+	var n uint64
+	if v {
+		n = 1
+	}
+	t.Leave(trace.Bool, n)
+	return v
+}
+
+// LeaveStatus is Leave for an NTSTATUS.
+func (t *Thread) LeaveStatus(s NTSTATUS) NTSTATUS {
+	t.Leave(trace.Status, uint64(s))
+	return s
+}
+
+// LeaveVoid is Leave for a routine without a result.
+func (t *Thread) LeaveVoid() { t.Leave(trace.None, 0) }
+
+func (t *Thread) argText(args []uint64) string {
+	var s strings.Builder
+	s.WriteByte('(')
+	for i, a := range args {
+		if i > 0 {
+			s.WriteString(", ")
+		}
+		s.WriteString(t.m.NameOf(a))
+	}
+	s.WriteByte(')')
+	return s.String()
+}
+
+// stackText describes the activations of the thread, innermost first.
+func (t *Thread) stackText() []string {
+	var lines []string
+	for i := len(t.stack) - 1; i >= 0; i-- {
+		switch f := &t.stack[i]; f.kind {
+		case serviceFrame:
+			lines = append(lines, "in "+services[f.code].Name)
+		case routineFrame:
+			lines = append(lines, fmt.Sprintf("in %s, called at %s", t.m.NameOf(f.code), trace.LevelName(f.irql)))
+		case ThreadActivation:
+			lines = append(lines, fmt.Sprintf("#%d %s %s", f.id, f.kind, t.name))
+		default:
+			lines = append(lines, fmt.Sprintf("#%d %s on top of", f.id, f.kind))
+		}
+	}
+	return lines
+}

@@ -1,0 +1,254 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// InterruptID names a connection; 0 is none.
+type InterruptID int32
+
+// interrupt is a connected service routine: an interrupt object (INT-1).
+type interrupt struct {
+	ConnectParams
+	address   uint64 // KINTERRUPT
+	next      int32  // next in the chain of the vector
+	connected bool
+	inactive  bool // soft disconnect: the ISR is not called (INT-20)
+	running   int8 // ISR calls that are active, with those that wait for the lock
+	unhandled uint32
+}
+
+// ConnectParams are the parameters of IoConnectInterruptEx (INT-1).
+type ConnectParams struct {
+	Name            string
+	ServiceRoutine  uint64 // address, called with (KINTERRUPT, context, message id)
+	Context         uint64
+	MessageID       uint32
+	Vector          uint8
+	IRQL            uint8 // DIRQL, Vector >> 4
+	SynchronizeIRQL uint8 // at least IRQL
+	Latched         bool
+	Shared          bool
+	MessageSignaled bool
+	Affinity        uint64 // processor set
+	SpinLock        uint64 // KSPIN_LOCK shared with other interrupts; 0: one of its own
+}
+
+// kinterruptSize is the size of a KINTERRUPT in bytes; its spin lock lies at
+// kinterruptLock. Drivers see neither.
+const (
+	kinterruptSize = 0x100
+	kinterruptLock = 0x80
+)
+
+// Connect connects a service routine. The status is STATUS_INVALID_PARAMETER
+// for parameters that do not fit (INT-1) or a vector that cannot be shared
+// (INT-12).
+func (m *Machine) Connect(c ConnectParams) (InterruptID, NTSTATUS) {
+	class := c.Vector >> 4
+	if class < FirstDIRQL || class != c.IRQL || c.SynchronizeIRQL < c.IRQL || c.SynchronizeIRQL > SynchLevel ||
+		c.Affinity&m.allProcessors() == 0 {
+		return 0, StatusInvalidParameter
+	}
+	last := &m.vectors[c.Vector].chain
+	for *last != 0 {
+		o := &m.interrupts[*last]
+		if !o.Shared || !c.Shared || o.Latched != c.Latched || o.MessageSignaled || c.MessageSignaled {
+			return 0, StatusInvalidParameter
+		}
+		last = &o.next
+	}
+	addr := m.Mem.Alloc(kinterruptSize, tag("Kint"), false, 0)
+	if c.SpinLock == 0 {
+		c.SpinLock = addr + kinterruptLock
+		m.initLock(c.SpinLock, c.Name+" lock")
+	}
+	*last = int32(len(m.interrupts))
+	m.interrupts = append(m.interrupts, interrupt{ConnectParams: c, address: addr, connected: true})
+	m.SetName(addr, c.Name)
+	if l := m.vectors[c.Vector].line; l != noLine {
+		m.forward(l)
+	}
+	return InterruptID(len(m.interrupts) - 1), StatusSuccess
+}
+
+// Disconnect ends a connection. It returns when no call of the service routine
+// is active. PASSIVE_LEVEL.
+func (t *Thread) Disconnect(id InterruptID) {
+	m := t.m
+	t.busyWait(func() bool { return m.interrupts[id].running == 0 })
+	in := &m.interrupts[id]
+	in.connected = false
+	for at := &m.vectors[in.Vector].chain; *at != 0; at = &m.interrupts[*at].next {
+		if *at == int32(id) {
+			*at = in.next
+			break
+		}
+	}
+	m.Mem.Free(in.address, 0)
+}
+
+// SetActive makes a connection call its service routine or not (INT-20).
+func (m *Machine) SetActive(id InterruptID, active bool) { m.interrupts[id].inactive = !active }
+
+// KInterrupt returns the address of the interrupt object.
+func (m *Machine) KInterrupt(id InterruptID) uint64 { return m.interrupts[id].address }
+
+// accept takes a pending vector: what happens from the moment the processor
+// stops what it was doing until it goes on with it (INT-2).
+func (t *Thread) accept(v uint8) {
+	m, p := t.m, t.proc()
+	interrupted := p.irql
+	p.pending.remove(v)
+	p.inService.add(v)
+	t.push(frame{kind: serviceFrame, code: svcAccept.number, object: uint64(v)})
+	t.setIRQL(v >> 4)
+	if m.Trace.On() {
+		m.Record(p.id, trace.Event{Kind: trace.Accept, Name: vectorName(v)})
+	}
+	t.checkStorm(v)
+	handled := t.callChain(v)
+	p.inService.remove(v)
+	if m.Trace.On() {
+		text := ""
+		if !handled {
+			text = "no service routine claimed it"
+		}
+		m.Record(p.id, trace.Event{Kind: trace.EOI, Name: vectorName(v), Text: text})
+	}
+	m.endOfInterrupt(v)
+	t.setIRQL(interrupted)
+	t.pop()
+}
+
+var svcAccept = NewService("interrupt")
+
+// callChain calls the service routines of a vector. A level-triggered chain is
+// scanned until one claims the interrupt (INT-9); a latched one until a whole
+// pass claimed nothing (INT-10). A vector with one routine calls it once
+// (INT-11).
+func (t *Thread) callChain(v uint8) (handled bool) {
+	m := t.m
+	first := m.vectors[v].chain
+	if first == 0 {
+		return false
+	}
+	shared := m.interrupts[first].next != 0
+	latched := m.interrupts[first].Latched
+	for pass := 0; ; pass++ {
+		claimed := false
+		for i := m.vectors[v].chain; i != 0; i = m.interrupts[i].next {
+			t.SetPosition(uint64(i)<<1 | b2u(claimed))
+			if t.service(InterruptID(i)) {
+				claimed = true
+				if !latched {
+					return true
+				}
+			}
+		}
+		handled = handled || claimed
+		if !claimed || !shared {
+			return handled
+		}
+		if pass == m.cfg.Tunables.StormLimit {
+			t.storm(fmt.Sprintf("the service routines of %s claimed %d passes in a row", vectorName(v), pass))
+		}
+	}
+}
+
+// service calls one service routine at SynchronizeIrql with the interrupt spin
+// lock held (INT-2, INT-3), and returns what it returned.
+func (t *Thread) service(id InterruptID) bool {
+	m := t.m
+	if m.interrupts[id].inactive {
+		return false
+	}
+	m.interrupts[id].running++
+	in := m.interrupts[id]
+	old := t.raise(in.SynchronizeIRQL)
+	t.lockNow(in.SpinLock)
+	r := t.activate(ISRActivation, in.address, "ISR", in.ServiceRoutine,
+		Args{in.address, in.Context, uint64(in.MessageID)}) & 0xFF
+	if now := t.IRQL(); now != in.SynchronizeIRQL {
+		t.wrongISRLevel(&in, now)
+	}
+	t.unlock(in.SpinLock)
+	t.setIRQL(old)
+	m.interrupts[id].running--
+	if r == 0 {
+		m.interrupts[id].unhandled++
+	}
+	return r != 0
+}
+
+func (t *Thread) wrongISRLevel(in *interrupt, now uint8) {
+	text := fmt.Sprintf("the ISR of %s was called at %s and returned at %s", in.Name,
+		trace.LevelName(in.SynchronizeIRQL), trace.LevelName(now))
+	if t.m.cfg.Profile.DriverVerifier {
+		t.BugCheck(0xC4, [4]uint64{0x111, in.ServiceRoutine, uint64(in.SynchronizeIRQL), uint64(now)}, "IRQL-8", text)
+	}
+	t.BugCheck(0xC8, [4]uint64{uint64(now)<<16 | uint64(in.SynchronizeIRQL)<<8 | 3, 3, in.address}, "IRQL-8", text)
+}
+
+// checkStorm counts the accepts of a level-triggered line that nobody
+// acknowledges at its device (INT-7, INT-8).
+func (t *Thread) checkStorm(v uint8) {
+	n := t.m.vectors[v].line
+	if n == noLine || t.m.lines[n].latched {
+		return
+	}
+	l := &t.m.lines[n]
+	if l.repeats++; l.repeats > t.m.cfg.Tunables.StormLimit {
+		t.storm(fmt.Sprintf("%s has interrupted %d times since it was asserted, and no ISR made its device release it",
+			l.name, l.repeats-1))
+	}
+}
+
+// storm ends the run: the processor would never leave the device's level.
+func (t *Thread) storm(text string) {
+	t.stop(Finding{Rule: "interrupt storm", Clause: "INT-7", Text: text + "; Windows would end in DPC_WATCHDOG_VIOLATION (0x133, 1)"})
+}
+
+// Synchronize calls a routine at SynchronizeIrql with the interrupt spin lock
+// held and returns what it returned (ILK-6, ILK-10). The caller is at or below
+// that level.
+func (t *Thread) Synchronize(id InterruptID, role string, routine uint64, a Args) uint64 {
+	in := t.m.interrupts[id]
+	old := t.AcquireInterruptLock(id)
+	r := t.Invoke(role, routine, a)
+	if now := t.IRQL(); now != in.SynchronizeIRQL {
+		t.wrongISRLevel(&in, now)
+	}
+	t.ReleaseInterruptLock(id, old)
+	return r
+}
+
+// AcquireInterruptLock raises to SynchronizeIrql, takes the interrupt spin lock
+// and returns the old IRQL (ILK-1).
+func (t *Thread) AcquireInterruptLock(id InterruptID) (old uint8) {
+	in := &t.m.interrupts[id]
+	lock, level := in.SpinLock, in.SynchronizeIRQL
+	t.point(op{})
+	if now := t.IRQL(); now > level {
+		t.badLevelChange(0x9, 0x30, level, "raises")
+	}
+	old = t.raise(level)
+	t.lockNow(lock)
+	return old
+}
+
+// ReleaseInterruptLock releases the interrupt spin lock and restores the IRQL.
+func (t *Thread) ReleaseInterruptLock(id InterruptID, old uint8) {
+	t.point(op{})
+	t.unlock(t.m.interrupts[id].SpinLock)
+	t.lower(old)
+}
+
+func b2u(b bool) uint64 {
+	if b {
+		return 1
+	}
+	return 0
+}

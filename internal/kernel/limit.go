@@ -1,0 +1,48 @@
+package kernel
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/dirql/dirql/internal/ddi"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// irqlLimit is the documented IRQL range of a service (IRQL-12).
+type irqlLimit struct {
+	ddi.Limit
+	known     bool
+	framework bool
+}
+
+// NewLenientService is NewService for a routine that checks its level itself,
+// with codes of its own.
+func NewLenientService(name string) *Service {
+	s := NewService(name)
+	s.limit.known = false
+	return s
+}
+
+func limitOf(name string) irqlLimit {
+	l, ok := ddi.Limits(name)
+	return irqlLimit{Limit: l, known: ok, framework: strings.HasPrefix(name, "Wdf")}
+}
+
+// checkLevel checks the IRQL of a call. A kernel routine at a wrong level is
+// 0xC4/0xE5 under Driver Verifier; a framework routine breaks the rule KmdfIrql,
+// which the verifiers report and the framework survives.
+func (t *Thread) checkLevel(s *Service) {
+	irql := t.IRQL()
+	if !s.limit.known || s.limit.Allows(irql, 0) {
+		return
+	}
+	text := fmt.Sprintf("%s is called at %s; allowed is %s", s.Name, trace.LevelName(irql), s.limit.Limit.String())
+	if s.limit.framework {
+		t.Report(Finding{Rule: "KmdfIrql", Clause: "IRQL-12", Text: text})
+		return
+	}
+	if t.m.cfg.Profile.DriverVerifier {
+		t.BugCheck(0xC4, [4]uint64{0xE5, uint64(irql)}, "IRQL-12", text)
+	}
+	t.Report(Finding{Rule: "IRQL", Clause: "IRQL-12", Text: text})
+}

@@ -1,0 +1,304 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/mem"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// MaxProcessors is the largest machine: one processor group.
+const MaxProcessors = 64
+
+// Profile says which verifiers are on (VER-6). The zero Profile has both off.
+type Profile struct {
+	FrameworkVerifier bool // verifier breaks are findings
+	DriverVerifier    bool // 0xC4 and 0xC9 checks, special pool
+}
+
+// DefaultProfile is the profile of VER-6.
+var DefaultProfile = Profile{FrameworkVerifier: true, DriverVerifier: true}
+
+// Tunables are the numbers of DPC-10, the watchdog limits of WD-1 and WD-2, and
+// the costs on the virtual clock. The zero value of a field means the default.
+type Tunables struct {
+	MaximumDpcQueueDepth int    // entries; default 4
+	MinimumDpcRate       int    // inserts per tick; default 3
+	IdealDpcRate         int    // inserts per tick; default 20
+	AdjustDpcThreshold   int    // ticks; default 20
+	TickTime             uint64 // nanoseconds between clock ticks; default 15,625,000
+	OperationTime        uint64 // nanoseconds that a visible operation takes; default 100
+	DpcWatchdogTicks     uint64 // ticks for one DPC or ISR; default 0x500
+	TotalWatchdogTicks   uint64 // ticks at DISPATCH_LEVEL or above in total; default 0x1E00
+	StormLimit           int    // accepts of one level-triggered line in a row; default 1,000
+}
+
+func (t *Tunables) setDefaults() {
+	set(&t.MaximumDpcQueueDepth, 4)
+	set(&t.MinimumDpcRate, 3)
+	set(&t.IdealDpcRate, 20)
+	set(&t.AdjustDpcThreshold, 20)
+	set(&t.TickTime, 15_625_000)
+	set(&t.OperationTime, 100)
+	set(&t.DpcWatchdogTicks, 0x500)
+	set(&t.TotalWatchdogTicks, 0x1E00)
+	set(&t.StormLimit, 1000)
+}
+
+func set[T comparable](p *T, value T) {
+	var zero T
+	if *p == zero {
+		*p = value
+	}
+}
+
+// Config describes a machine.
+type Config struct {
+	Processors int // 1 to MaxProcessors
+	Profile    Profile
+	Tunables   Tunables
+	Source     choice.Source // nil: always the default
+	Trace      *trace.Log    // nil: nothing is recorded
+	MaxSteps   uint64        // bound on scheduling points; default 10 million
+	MaxTime    uint64        // bound on virtual time, ns; default one hour
+	// QuantumEnd lets a thread be preempted by one of equal priority at any
+	// point instead of at clock ticks only.
+	QuantumEnd bool
+	// Visited, if set, is asked at each decision between steps whether the
+	// present state was met before; the run ends there if so.
+	Visited func(State) bool
+}
+
+// Component is a part of the machine with state of its own: the framework, a
+// bus with its devices.
+type Component interface {
+	Snapshot() any
+	Restore(any)
+	// AppendState appends everything that can influence what happens later.
+	AppendState(b []byte) []byte
+}
+
+// Environment decides what happens outside the processors at a time of its own
+// choosing: free steps of a scenario.
+type Environment interface {
+	// Enabled appends the ids of the events that could happen now.
+	Enabled(ids []uint32) []uint32
+	// Happen carries one out.
+	Happen(id uint32)
+}
+
+// Reason says why a run ended.
+type Reason uint8
+
+// Reasons for the end of a run.
+const (
+	Done      Reason = iota // the foreground threads have ended and nothing is left to do
+	Stuck                   // nothing can happen any more, but a foreground thread still waits
+	Stopped                 // a bug check or a proven deadlock
+	StepBound               // Config.MaxSteps
+	TimeBound               // Config.MaxTime
+	Seen                    // Config.Visited knew the state
+)
+
+func (r Reason) String() string {
+	return [...]string{"done", "stuck", "stopped", "step bound reached", "time bound reached", "state seen before"}[r]
+}
+
+// Machine is the simulated computer. It is not safe for concurrent use: one
+// worker, one machine.
+type Machine struct {
+	Mem   *mem.Space
+	Trace *trace.Log
+
+	cfg    Config
+	code   codeTable
+	exec   Executor
+	source choice.Source
+	env    Environment
+	bus    Bus
+
+	components []Component
+
+	state   // plain data, see snapshot.go
+	threads []*Thread
+
+	next    int // processor that steps next, set before a coroutine yields
+	ended   bool
+	reason  Reason
+	pool    coroutinePool
+	alts    []choice.Alternative // scratch of alternatives
+	events  []uint32             // scratch of alternatives
+	scratch []byte               // scratch of Hash
+	names   map[uint64]string    // names of objects for the trace; looked up only
+}
+
+// state is everything of the machine that a snapshot copies, apart from memory
+// and threads.
+type state struct {
+	now        uint64 // virtual nanoseconds
+	steps      uint64
+	nextAct    uint32
+	threadSeq  uint64
+	dpcSeq     uint64
+	nextTick   uint64
+	stepsInRow uint64 // steps of the same processor since another one could have stepped
+	procs      []processor
+	held       []heldLock
+	locks      []spinLock
+	lines      []line
+	vectors    [256]vector
+	interrupts []interrupt
+	timed      []timedEvent
+	timedSeq   uint64
+	work       []workItem
+	windows    []window
+	findings   []Finding
+}
+
+// New returns a machine whose processors are idle at PASSIVE_LEVEL.
+func New(cfg Config) (*Machine, error) {
+	if cfg.Processors < 1 || cfg.Processors > MaxProcessors {
+		return nil, fmt.Errorf("a machine has 1 to %d processors, not %d", MaxProcessors, cfg.Processors)
+	}
+	cfg.Tunables.setDefaults()
+	set(&cfg.MaxSteps, 10_000_000)
+	set(&cfg.MaxTime, 3600*1_000_000_000)
+	if cfg.Source == nil {
+		cfg.Source = choice.First{}
+	}
+	m := &Machine{
+		Mem: mem.New(), Trace: cfg.Trace, cfg: cfg, source: cfg.Source,
+		names: map[uint64]string{},
+	}
+	m.nextTick = cfg.Tunables.TickTime
+	m.interrupts = make([]interrupt, 1) // id 0: none
+	for i := range m.vectors {
+		m.vectors[i].line = noLine
+	}
+	m.bootProcessors()
+	return m, nil
+}
+
+// Use replaces the source of choices and the trace, before a run.
+func (m *Machine) Use(source choice.Source, log *trace.Log) {
+	m.source, m.Trace = source, log
+}
+
+// Attach adds a component; its state becomes part of snapshots.
+func (m *Machine) Attach(c Component) { m.components = append(m.components, c) }
+
+// SetEnvironment sets who decides about free events, nil for nobody.
+func (m *Machine) SetEnvironment(e Environment) { m.env = e }
+
+// SetBus sets who answers at physical addresses without memory.
+func (m *Machine) SetBus(b Bus) { m.bus = b }
+
+// Processors returns the number of processors.
+func (m *Machine) Processors() int { return len(m.procs) }
+
+// Profile returns which verifiers are on.
+func (m *Machine) Profile() Profile { return m.cfg.Profile }
+
+// SetProfile changes which verifiers are on, before a run.
+func (m *Machine) SetProfile(p Profile) { m.cfg.Profile = p }
+
+// Now returns the virtual time in nanoseconds since the machine was made.
+func (m *Machine) Now() uint64 { return m.now }
+
+// Steps returns the number of visible operations so far.
+func (m *Machine) Steps() uint64 { return m.steps }
+
+// Findings returns what was found wrong so far.
+func (m *Machine) Findings() []Finding { return m.findings }
+
+// Run lets the machine go on until there is nothing left to do for the
+// foreground threads and no event is outstanding, or until something stops it.
+// After Done and Stuck it can be called again, for instance with new threads.
+func (m *Machine) Run() Reason {
+	if m.ended && m.reason == Stopped {
+		return m.reason
+	}
+	m.ended = false
+	m.next = m.pick(&m.procs[m.next])
+	for !m.ended {
+		m.threads[m.procs[m.next].current].resume()
+	}
+	return m.reason
+}
+
+// Close gives up everything that is suspended. The machine can only be used
+// again after Restore.
+func (m *Machine) Close() {
+	for _, t := range m.threads {
+		t.unwind()
+	}
+	m.pool.close()
+}
+
+// end stops the run with a reason; the running coroutine yields at its next
+// point.
+func (m *Machine) end(r Reason) {
+	if !m.ended {
+		m.ended, m.reason = true, r
+	}
+}
+
+// choose asks the source of choices.
+func (m *Machine) choose(k choice.Kind, alts []choice.Alternative) int {
+	if len(alts) == 1 {
+		return 0
+	}
+	i := m.source.Choose(&choice.Point{Kind: k, Alternatives: alts})
+	if i < 0 || i >= len(alts) {
+		panic(fmt.Sprintf("BUG: choice %d of %d", i, len(alts)))
+	}
+	return i
+}
+
+// ChooseDevice asks for one of n possibilities of a device model; 0 is the
+// default.
+func (m *Machine) ChooseDevice(n int) int {
+	m.alts = m.alts[:0]
+	for i := range n {
+		m.alts = append(m.alts, choice.Alternative{ID: uint32(i)})
+	}
+	return m.choose(choice.Device, m.alts)
+}
+
+// Record appends an event to the trace, for the processor that runs now or,
+// with cpu -1, for none.
+func (m *Machine) Record(cpu int, e trace.Event) {
+	if m.Trace == nil {
+		return
+	}
+	e.Time, e.CPU = m.now, int16(cpu)
+	if cpu >= 0 {
+		p := &m.procs[cpu]
+		e.IRQL = p.irql
+		t := m.threads[p.current]
+		e.Act, e.Depth = t.activation()
+	}
+	m.Trace.Add(e)
+}
+
+// SetName gives an address or handle a name for the trace.
+func (m *Machine) SetName(v uint64, name string) {
+	if m.Trace != nil && v != 0 {
+		m.names[v] = name
+	}
+}
+
+// NameOf returns the name of an address or handle, or its number.
+func (m *Machine) NameOf(v uint64) string {
+	if n, ok := m.names[v]; ok {
+		return n
+	}
+	if f := m.code.find(v); f != nil {
+		return f.name
+	}
+	if v < 10 {
+		return fmt.Sprint(v)
+	}
+	return fmt.Sprintf("0x%X", v)
+}

@@ -1,0 +1,256 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/mem"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// Bus is what lies behind the processors: it answers at physical addresses
+// that are not memory, and it gets the events of device models.
+type Bus interface {
+	// ReadRegister and WriteRegister access size bytes (1, 2, 4 or 8) at a
+	// physical address and name the register for the trace.
+	ReadRegister(pa uint64, size int) (value uint64, name string)
+	WriteRegister(pa uint64, size int, value uint64) (name string)
+	// Event is called when an event of ScheduleDevice happens.
+	Event(device, event uint32)
+}
+
+// window is a mapping of device registers into the kernel's address space.
+type window struct {
+	va, pa uint64
+	pages  int
+}
+
+// MapIoSpace maps physical addresses of a device and returns the virtual
+// address, 0 if size is 0.
+func (m *Machine) MapIoSpace(pa uint64, size uint64) uint64 {
+	if size == 0 || size > mem.MaxAlloc {
+		return 0
+	}
+	pages := int((pa&(mem.PageSize-1) + size + mem.PageSize - 1) / mem.PageSize)
+	va := m.Mem.MapDevice(mem.SystemMaps, pages)
+	m.windows = append(m.windows, window{va: va, pa: pa &^ (mem.PageSize - 1), pages: pages})
+	return va + pa&(mem.PageSize-1)
+}
+
+// UnmapIoSpace takes a mapping back; a later touch is a fault.
+func (m *Machine) UnmapIoSpace(va uint64) {
+	for i := range m.windows {
+		if w := &m.windows[i]; w.contains(va) {
+			m.Mem.Unmap(w.va, w.pages)
+			w.pages = 0
+		}
+	}
+}
+
+func (w *window) contains(va uint64) bool { return va-w.va < uint64(w.pages)*mem.PageSize }
+
+func (m *Machine) physicalRegister(va uint64) uint64 {
+	for i := range m.windows {
+		if w := &m.windows[i]; w.contains(va) {
+			return w.pa + va - w.va
+		}
+	}
+	panic(fmt.Sprintf("BUG: no window at 0x%X", va))
+}
+
+var (
+	svcMmMapIoSpace   = NewService("MmMapIoSpace")
+	svcMmUnmapIoSpace = NewService("MmUnmapIoSpace")
+)
+
+// MmMapIoSpace maps device registers. IRQL <= DISPATCH_LEVEL.
+func (t *Thread) MmMapIoSpace(pa, size uint64) uint64 {
+	t.Enter(svcMmMapIoSpace, pa, size)
+	va := t.m.MapIoSpace(pa, size)
+	t.Leave(trace.Hex, va)
+	return va
+}
+
+// MmUnmapIoSpace takes a mapping of MmMapIoSpace back. IRQL <= DISPATCH_LEVEL.
+func (t *Thread) MmUnmapIoSpace(va, size uint64) {
+	t.Enter(svcMmUnmapIoSpace, va, size)
+	t.point(op{})
+	t.m.UnmapIoSpace(va)
+	t.LeaveVoid()
+}
+
+// Load is a load of driver code: size bytes (1, 2, 4 or 8) at addr. It is a
+// visible operation; at an address of device registers it reads the register.
+func (t *Thread) Load(addr uint64, size int) uint64 {
+	t.point(op{})
+	t.checkPageable(addr, mem.Load)
+	v, f := t.m.Mem.Load(addr, size)
+	switch f.Kind {
+	case mem.NoFault:
+		return v
+	case mem.DevicePage:
+		return t.readRegister(addr, size)
+	}
+	t.driverFault(f)
+	return t.m.Mem.LoadAnyway(addr, size)
+}
+
+// Store is a store of driver code; see Load.
+func (t *Thread) Store(addr uint64, size int, v uint64) {
+	t.point(op{})
+	t.checkPageable(addr, mem.Store)
+	f := t.m.Mem.Store(addr, size, v)
+	switch f.Kind {
+	case mem.NoFault:
+	case mem.DevicePage:
+		t.writeRegister(addr, size, v)
+	default:
+		t.driverFault(f)
+		t.m.Mem.StoreAnyway(addr, size, v)
+	}
+}
+
+// Update is an interlocked read-modify-write of driver code: one visible
+// operation. It returns the old value.
+func (t *Thread) Update(addr uint64, size int, f func(old uint64) uint64) (old uint64) {
+	t.point(op{})
+	t.checkPageable(addr, mem.Store)
+	old, fault := t.m.Mem.Load(addr, size)
+	if fault.Kind == mem.NoFault {
+		fault = t.m.Mem.Store(addr, size, f(old))
+	}
+	switch fault.Kind {
+	case mem.NoFault:
+	case mem.DevicePage:
+		old = t.readRegister(addr, size)
+		t.writeRegister(addr, size, f(old))
+	default:
+		t.driverFault(fault)
+		old = t.m.Mem.LoadAnyway(addr, size)
+		t.m.Mem.StoreAnyway(addr, size, f(old))
+	}
+	return old
+}
+
+// ReadBytes and WriteBytes copy driver memory as RtlCopyMemory does: one
+// visible operation.
+func (t *Thread) ReadBytes(addr uint64, p []byte) {
+	t.point(op{})
+	t.checkPageable(addr, mem.Load)
+	if f := t.m.Mem.Read(addr, p); f.Kind != mem.NoFault {
+		t.driverFault(f)
+		clear(p)
+	}
+}
+
+// WriteBytes: see ReadBytes.
+func (t *Thread) WriteBytes(addr uint64, p []byte) {
+	t.point(op{})
+	t.checkPageable(addr, mem.Store)
+	if f := t.m.Mem.Write(addr, p); f.Kind != mem.NoFault {
+		t.driverFault(f)
+	}
+}
+
+func (t *Thread) readRegister(addr uint64, size int) uint64 {
+	v, name := t.m.bus.ReadRegister(t.m.physicalRegister(addr), size)
+	if t.m.Trace.On() {
+		t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Name: name, Text: "read", ValueKind: trace.Hex, Value: v})
+	}
+	return v
+}
+
+func (t *Thread) writeRegister(addr uint64, size int, v uint64) {
+	if t.m.Trace.On() {
+		at := len(t.m.Trace.Events)
+		t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Text: "write", ValueKind: trace.Hex, Value: v})
+		t.m.Trace.Events[at].Name = t.m.bus.WriteRegister(t.m.physicalRegister(addr), size, v)
+		return
+	}
+	t.m.bus.WriteRegister(t.m.physicalRegister(addr), size, v)
+}
+
+// kernelLoad is an access of the kernel or the framework to an object in driver
+// memory, part of the present step.
+func (t *Thread) kernelLoad(addr uint64, size int) uint64 {
+	v, f := t.m.Mem.Load(addr, size)
+	if f.Kind != mem.NoFault || t.pageableFault(addr) {
+		t.kernelFault(f, addr, mem.Load)
+		return t.m.Mem.LoadAnyway(addr, size)
+	}
+	return v
+}
+
+// kernelStore: see kernelLoad.
+func (t *Thread) kernelStore(addr uint64, size int, v uint64) {
+	f := t.m.Mem.Store(addr, size, v)
+	if f.Kind != mem.NoFault || t.pageableFault(addr) {
+		t.kernelFault(f, addr, mem.Store)
+		t.m.Mem.StoreAnyway(addr, size, v)
+	}
+}
+
+func (t *Thread) pageableFault(addr uint64) bool {
+	return t.IRQL() >= DispatchLevel && t.m.Mem.Prot(addr)&mem.Pageable != 0
+}
+
+// checkPageable stops a driver that touches pageable memory at DISPATCH_LEVEL or
+// above, as force IRQL checking does (IRQL-10).
+func (t *Thread) checkPageable(addr uint64, a mem.Access) {
+	if t.pageableFault(addr) {
+		t.BugCheck(0xD1, [4]uint64{addr, uint64(t.IRQL()), uint64(a)}, "IRQL-10",
+			fmt.Sprintf("pageable memory is touched at %s: it may not be resident, and cannot be paged in here%s",
+				trace.LevelName(t.IRQL()), t.blockText(addr)))
+	}
+}
+
+// driverFault reports an access of the driver that cannot be done. It returns
+// only where the run goes on without special pool (VER-7).
+func (t *Thread) driverFault(f mem.Fault) { t.fault(f, [3]uint32{0xD5, 0xD6, 0xD1}) }
+
+func (t *Thread) kernelFault(f mem.Fault, addr uint64, a mem.Access) {
+	if f.Kind == mem.NoFault {
+		t.BugCheck(0xA, [4]uint64{addr, uint64(t.IRQL()), uint64(a)}, "IRQL-10",
+			"a kernel routine touches pageable memory of the driver at "+trace.LevelName(t.IRQL())+t.blockText(addr))
+	}
+	t.fault(f, [3]uint32{0xCC, 0xCD, 0xA})
+}
+
+// fault reports an impossible access with the code for a freed block, for the
+// page behind a block, or for raised IRQL.
+func (t *Thread) fault(f mem.Fault, codes [3]uint32) {
+	irql := t.IRQL()
+	params := [4]uint64{f.Addr, uint64(f.Access & 1)}
+	text := fmt.Sprintf("%s of 0x%X: %s%s", f.Access, f.Addr, f.Kind, t.blockText(f.Addr))
+	special := f.Kind == mem.Freed || f.Kind == mem.BeyondBlock
+	switch rule := "use after free"; {
+	case special:
+		code := codes[0]
+		if f.Kind == mem.BeyondBlock {
+			rule, code = "pool overrun", codes[1]
+		}
+		if !t.m.cfg.Profile.DriverVerifier {
+			t.Report(Finding{Rule: rule, Clause: "VER-7", Text: text})
+			return
+		}
+		t.stop(Finding{Code: code, Params: params, Rule: rule, Clause: "VER-7", Text: text})
+	case f.Kind == mem.ReadOnly && irql < DispatchLevel:
+		t.BugCheck(0xBE, [4]uint64{f.Addr}, "IRQL-10", text)
+	case irql >= DispatchLevel:
+		t.BugCheck(codes[2], [4]uint64{f.Addr, uint64(irql), uint64(f.Access)}, "IRQL-10", text)
+	}
+	access := map[mem.Access]uint64{mem.Load: 0, mem.Store: 2, mem.Fetch: 0x10}[f.Access]
+	t.BugCheck(0x50, [4]uint64{f.Addr, access, 0, 2}, "IRQL-10", text)
+}
+
+// blockText tells which block of pool an address belongs to.
+func (t *Thread) blockText(addr uint64) string {
+	a := t.m.Mem.Find(addr)
+	if a == nil {
+		return ""
+	}
+	s := fmt.Sprintf(" (block of %d bytes at 0x%X, tag '%s', allocated by #%d", a.Size, a.Addr, tagText(a.Tag), a.AllocBy)
+	if a.Freed {
+		s += fmt.Sprintf(", freed by #%d", a.FreeBy)
+	}
+	return s + ")"
+}

@@ -1,0 +1,88 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/trace"
+)
+
+var (
+	svcKeInitializeSemaphore = NewService("KeInitializeSemaphore")
+	svcKeReleaseSemaphore    = NewService("KeReleaseSemaphore")
+	svcKeInitializeMutex     = NewService("KeInitializeMutex")
+	svcKeReleaseMutex        = NewService("KeReleaseMutex")
+)
+
+// KeInitializeSemaphore makes the SemaphoreSize bytes at s a semaphore. Any
+// IRQL.
+func (t *Thread) KeInitializeSemaphore(s uint64, count, limit int32) {
+	t.Enter(svcKeInitializeSemaphore, s, uint64(count), uint64(limit))
+	t.InitializeEvent(s, semaphoreObject, false)
+	t.kernelStore(s+headerState, 4, uint64(uint32(count)))
+	t.kernelStore(s+semaphoreLimit, 4, uint64(uint32(limit)))
+	t.LeaveVoid()
+}
+
+// KeReleaseSemaphore adds to the count and returns the previous one. IRQL <=
+// DISPATCH_LEVEL. Beyond the limit Windows raises STATUS_SEMAPHORE_LIMIT_EXCEEDED;
+// without a handler that is bug check 0x1E.
+func (t *Thread) KeReleaseSemaphore(s uint64, adjustment int32) (previous int32) {
+	t.Enter(svcKeReleaseSemaphore, s, uint64(adjustment))
+	t.point(op{})
+	previous = int32(t.kernelLoad(s+headerState, 4))
+	limit := int64(int32(t.kernelLoad(s+semaphoreLimit, 4)))
+	if sum := int64(previous) + int64(adjustment); sum > limit || adjustment <= 0 {
+		t.BugCheck(0x1E, [4]uint64{0xC0000047, 0, s}, "KeReleaseSemaphore", fmt.Sprintf(
+			"the count of the semaphore would become %d, its limit is %d", sum, limit))
+	}
+	t.kernelStore(s+headerState, 4, uint64(uint32(previous+adjustment)))
+	t.m.signalled(s)
+	t.settle()
+	t.Leave(trace.Decimal, uint64(uint32(previous)))
+	return previous
+}
+
+// KeInitializeMutex makes the MutexSize bytes at mutex a free mutex. Any IRQL.
+func (t *Thread) KeInitializeMutex(mutex uint64) {
+	t.Enter(svcKeInitializeMutex, mutex)
+	for off := uint64(0); off < MutexSize; off += 8 {
+		t.kernelStore(mutex+off, 8, 0)
+	}
+	t.kernelStore(mutex+headerType, 1, mutantObject)
+	t.kernelStore(mutex+headerState, 4, 1)
+	t.LeaveVoid()
+}
+
+// takeMutex takes a mutex that is free or that this thread owns already.
+func (t *Thread) takeMutex(mutex uint64, state int32) bool {
+	self := uint64(t.id) + 1
+	if state <= 0 && t.kernelLoad(mutex+mutexOwner, 8) != self {
+		return false
+	}
+	t.kernelStore(mutex+headerState, 4, uint64(uint32(state-1)))
+	t.kernelStore(mutex+mutexOwner, 8, self)
+	if state == 1 {
+		t.criticalRegions++
+	}
+	return true
+}
+
+// KeReleaseMutex releases a mutex once and returns its previous state. The
+// caller owns it; otherwise Windows raises STATUS_MUTANT_NOT_OWNED: 0x1E.
+func (t *Thread) KeReleaseMutex(mutex uint64) (previous int32) {
+	t.Enter(svcKeReleaseMutex, mutex)
+	t.point(op{})
+	if t.kernelLoad(mutex+mutexOwner, 8) != uint64(t.id)+1 {
+		t.BugCheck(0x1E, [4]uint64{0xC0000046, 0, mutex}, "KeReleaseMutex", "a mutex is released by a thread that does not own it")
+	}
+	previous = int32(t.kernelLoad(mutex+headerState, 4))
+	t.kernelStore(mutex+headerState, 4, uint64(uint32(previous+1)))
+	if previous == 0 {
+		t.kernelStore(mutex+mutexOwner, 8, 0)
+		t.criticalRegions--
+		t.m.signalled(mutex)
+	}
+	t.settle()
+	t.Leave(trace.Decimal, uint64(uint32(previous)))
+	return previous
+}

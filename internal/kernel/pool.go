@@ -1,0 +1,134 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/trace"
+)
+
+var (
+	svcExAllocatePool2       = NewLenientService("ExAllocatePool2")
+	svcExAllocatePoolWithTag = NewLenientService("ExAllocatePoolWithTag")
+	svcExFreePoolWithTag     = NewLenientService("ExFreePoolWithTag")
+)
+
+// Flags of ExAllocatePool2.
+const (
+	PoolFlagNonPaged = 0x40
+	PoolFlagPaged    = 0x100
+)
+
+// ExAllocatePool2 returns a zeroed block, 0 if there is no memory. Non-paged at
+// IRQL <= DISPATCH_LEVEL, paged at <= APC_LEVEL (IRQL-11). tag is a pool tag,
+// first character in the low byte.
+func (t *Thread) ExAllocatePool2(flags, size uint64, tag uint32) uint64 {
+	t.Enter(svcExAllocatePool2, flags, size)
+	p := t.AllocatePool(flags&PoolFlagPaged != 0, size, tag)
+	t.Leave(trace.Hex, p)
+	return p
+}
+
+// ExAllocatePoolWithTag returns a block of pool type 0 (non-paged) or 1
+// (paged); see ExAllocatePool2.
+func (t *Thread) ExAllocatePoolWithTag(poolType uint32, size uint64, tag uint32) uint64 {
+	t.Enter(svcExAllocatePoolWithTag, uint64(poolType), size)
+	p := t.AllocatePool(poolType&1 != 0, size, tag)
+	t.Leave(trace.Hex, p)
+	return p
+}
+
+// AllocatePool: see ExAllocatePool2.
+func (t *Thread) AllocatePool(paged bool, size uint64, tag uint32) uint64 {
+	t.checkPoolLevel(paged, size, 0x01, 0x08, "allocated")
+	t.point(op{})
+	return t.m.Mem.Alloc(size, tag, paged, t.ActivationID())
+}
+
+// ExFreePoolWithTag frees a block. Same levels as the allocation.
+func (t *Thread) ExFreePoolWithTag(addr uint64, tag uint32) {
+	t.Enter(svcExFreePoolWithTag, addr)
+	t.FreePool(addr)
+	t.LeaveVoid()
+}
+
+// FreePool frees a block. A block that holds a queued DPC object is 0xC7/1, a
+// set timer 0xC7/0 or 0xC4/0x15 (DPC-26); one that was freed already 0xC4/0x13
+// or 0xC2/7.
+func (t *Thread) FreePool(addr uint64) {
+	t.point(op{})
+	m := t.m
+	a := m.Mem.Find(addr)
+	if a == nil || a.Addr != addr || a.Freed {
+		text := fmt.Sprintf("0x%X is freed, but no block begins there", addr)
+		if a != nil && a.Freed {
+			text = fmt.Sprintf("0x%X is freed twice%s", addr, t.blockText(addr))
+		}
+		if m.cfg.Profile.DriverVerifier {
+			t.BugCheck(0xC4, [4]uint64{0x13, 0, addr}, "double free", text)
+		}
+		t.BugCheck(0xC2, [4]uint64{7, 0, 0, addr}, "double free", text)
+	}
+	t.checkPoolLevel(a.Paged, addr, 0x11, 0x09, "freed")
+	t.checkNotInUse(addr, addr+a.Size)
+	m.Mem.Free(addr, t.ActivationID())
+}
+
+// checkNotInUse stops a free of memory that the kernel still has in a list.
+func (t *Thread) checkNotInUse(from, to uint64) {
+	m := t.m
+	for i := range m.procs {
+		for _, e := range m.procs[i].dpc.entries {
+			if e.dpc >= from && e.dpc < to {
+				t.BugCheck(0xC7, [4]uint64{1, e.dpc, from, to}, "DPC-26", fmt.Sprintf(
+					"a block is freed that holds the queued DPC object at 0x%X", e.dpc))
+			}
+		}
+	}
+	for i := range m.timed {
+		if e := &m.timed[i]; e.kind == timedTimer && e.id >= from && e.id < to {
+			text := fmt.Sprintf("a block is freed that holds the active timer at 0x%X", e.id)
+			if m.cfg.Profile.DriverVerifier {
+				t.BugCheck(0xC4, [4]uint64{0x15, e.id, 0, from}, "DPC-26", text)
+			}
+			t.BugCheck(0xC7, [4]uint64{0, e.id, from, to}, "DPC-26", text)
+		}
+	}
+}
+
+// checkPoolLevel checks IRQL-11. verifier is the 0xC4 code for paged pool; that
+// of non-paged pool is one higher.
+func (t *Thread) checkPoolLevel(paged bool, what, verifier, plain uint64, verb string) {
+	irql, limit, kind, typ := t.IRQL(), uint8(DispatchLevel), "non-paged", uint64(0)
+	if paged {
+		limit, kind, typ = APCLevel, "paged", 1
+	}
+	if irql <= limit {
+		return
+	}
+	text := fmt.Sprintf("%s pool is %s at %s", kind, verb, trace.LevelName(irql))
+	if t.m.cfg.Profile.DriverVerifier {
+		if !paged {
+			verifier++
+		}
+		t.BugCheck(0xC4, [4]uint64{verifier, uint64(irql), typ, what}, "IRQL-11", text)
+	}
+	t.BugCheck(0xC2, [4]uint64{plain, uint64(irql), typ, what}, "IRQL-11", text)
+}
+
+// tag returns a pool tag of four characters.
+func tag(s string) uint32 {
+	return uint32(s[0]) | uint32(s[1])<<8 | uint32(s[2])<<16 | uint32(s[3])<<24
+}
+
+// PoolTag returns the pool tag of up to four characters.
+func PoolTag(s string) uint32 { return tag((s + "    ")[:4]) }
+
+func tagText(t uint32) string {
+	b := []byte{byte(t), byte(t >> 8), byte(t >> 16), byte(t >> 24)}
+	for i := range b {
+		if b[i] < ' ' || b[i] > '~' {
+			b[i] = '.'
+		}
+	}
+	return string(b)
+}

@@ -1,0 +1,251 @@
+package kernel
+
+import (
+	"math/bits"
+
+	"github.com/dirql/dirql/internal/choice"
+)
+
+// opKind says when what a thread is about to do can be done.
+type opKind uint8
+
+const (
+	opStep  opKind = iota // at once
+	opLock                // when the spin lock at addr is free
+	opUntil               // when Thread.until holds: a busy wait
+	opIdle                // never: the idle loop
+)
+
+// op is the visible operation before which a thread stands.
+type op struct {
+	kind opKind
+	addr uint64
+}
+
+// rowLimit is the number of steps after which the default is to let another
+// processor step, so that a processor that polls cannot starve the one that
+// would end the polling.
+const rowLimit = 1000
+
+// point is the one scheduling point: code calls it before each visible
+// operation. On return it is the turn of this thread's processor, everything
+// that the processor had to take first has been taken, and the operation can
+// be done.
+func (t *Thread) point(o op) {
+	t.op = o
+	t.awaitTurn()
+	for t.take() {
+		t.op = o
+		t.awaitTurn()
+	}
+	t.op = op{}
+	t.count()
+	t.m.now += t.m.cfg.Tunables.OperationTime
+}
+
+// settle takes what the processor has to take now that its IRQL, its queue or
+// its ready threads changed, before the next instruction (IRQL-5, DPC-14).
+func (t *Thread) settle() {
+	t.op = op{}
+	for {
+		if k, _ := t.m.mustTake(t.proc()); k == takeNothing {
+			t.turn = false
+			return
+		}
+		t.awaitTurn()
+		t.take()
+	}
+}
+
+// awaitTurn asks who steps next and returns when it is this processor.
+func (t *Thread) awaitTurn() {
+	if t.turn {
+		t.turn = false
+		return
+	}
+	m := t.m
+	if q := m.pick(t.proc()); q != t.cpu || m.ended {
+		m.next = q
+		t.suspend()
+	}
+}
+
+// take takes one thing that the processor must take, if there is one.
+func (t *Thread) take() bool {
+	switch k, n := t.m.mustTake(t.proc()); k {
+	case takeInterrupt:
+		t.accept(uint8(n))
+	case takeDPCs:
+		t.drain()
+	case takeSwitch:
+		t.switchTo(t.m.threads[n])
+	default:
+		return false
+	}
+	return true
+}
+
+// busyWait spins until cond holds, at the present IRQL; interrupts are taken
+// meanwhile. cond looks at the state of the machine only.
+func (t *Thread) busyWait(cond func() bool) {
+	outer := t.until
+	t.until = cond
+	t.point(op{kind: opUntil})
+	t.until = outer
+}
+
+// pick decides what happens next: it returns the processor that steps, after
+// events that happen before that have happened. If nothing can happen any more
+// the run has ended and the result means nothing.
+func (m *Machine) pick(self *processor) int {
+	for !m.ended {
+		if m.steps++; m.steps > m.cfg.MaxSteps {
+			m.end(StepBound)
+			break
+		}
+		m.fireDue()
+		alts := m.alternatives(self)
+		if len(alts) == 0 {
+			m.advance()
+			continue
+		}
+		if len(alts) > 1 && m.cfg.Visited != nil && m.cfg.Visited(m.Hash()) {
+			m.end(Seen)
+			break
+		}
+		a := alts[m.choose(choice.Step, alts)]
+		if !a.Event {
+			m.countRow(int(a.ID), self.id, alts)
+			return int(a.ID)
+		}
+		m.happen(a.ID)
+	}
+	return self.id
+}
+
+// countRow keeps the number of steps in a row for rowLimit.
+func (m *Machine) countRow(picked, self int, alts []choice.Alternative) {
+	if picked != self || len(alts) == 1 {
+		m.stepsInRow = 0
+	} else {
+		m.stepsInRow++
+	}
+}
+
+// Ids of events in alternatives: those of the environment as they are, those
+// of devices with a bit set.
+const (
+	deviceEvent  = 1 << 31 // index into timed
+	quantumEvent = 1 << 30 // processor
+	timeEvent    = 1 << 29
+)
+
+// alternatives lists what could happen next, the default first: this
+// processor, the other processors, free events.
+func (m *Machine) alternatives(self *processor) []choice.Alternative {
+	alts := m.alts[:0]
+	n := len(m.procs)
+	first := self.id
+	if m.stepsInRow >= rowLimit {
+		first++
+	}
+	for i := range n {
+		if p := &m.procs[(first+i)%n]; m.enabled(p) {
+			alts = append(alts, choice.Alternative{ID: uint32(p.id)})
+		}
+	}
+	atRest := len(alts) == 0
+	for i := range m.timed {
+		if m.timed[i].free {
+			alts = append(alts, choice.Alternative{Event: true, ID: deviceEvent | uint32(i)})
+		}
+	}
+	for i := range m.procs {
+		if m.cfg.QuantumEnd && m.quantumCanEnd(&m.procs[i]) {
+			alts = append(alts, choice.Alternative{Event: true, ID: quantumEvent | uint32(i)})
+		}
+	}
+	if m.env != nil {
+		m.events = m.env.Enabled(m.events[:0])
+		for _, e := range m.events {
+			alts = append(alts, choice.Alternative{Event: true, ID: e})
+		}
+	}
+	if _, outstanding := m.nextDue(); atRest && outstanding && len(alts) > 0 {
+		alts = append(alts, choice.Alternative{Event: true, ID: timeEvent})
+	}
+	m.alts = alts
+	return alts
+}
+
+// happen carries out a free event.
+func (m *Machine) happen(id uint32) {
+	switch {
+	case id&deviceEvent != 0:
+		m.fire(int(id &^ deviceEvent))
+	case id&quantumEvent != 0:
+		m.procs[id&^quantumEvent].quantumEnd = true
+	case id == timeEvent:
+		m.advance()
+	default:
+		m.env.Happen(id)
+	}
+}
+
+// quantumCanEnd reports whether p could be preempted by a thread of the same
+// priority.
+func (m *Machine) quantumCanEnd(p *processor) bool {
+	if p.current == p.idle || p.quantumEnd || p.irql >= DispatchLevel {
+		return false
+	}
+	b := m.best(p)
+	return b != nil && b.priority == m.threads[p.current].priority
+}
+
+// enabled reports whether p can make a step.
+func (m *Machine) enabled(p *processor) bool {
+	if k, _ := m.mustTake(p); k != takeNothing {
+		return true
+	}
+	t := m.threads[p.current]
+	switch t.op.kind {
+	case opIdle:
+		return false
+	case opLock:
+		return m.lockFree(t.op.addr)
+	case opUntil:
+		return t.until()
+	}
+	return true
+}
+
+// advance lets virtual time pass until the next event, when nothing else can
+// happen. Without one the run is over.
+func (m *Machine) advance() {
+	if m.spinningForEver() {
+		return
+	}
+	due, ok := m.nextDue()
+	switch {
+	case !ok && m.foregroundDone():
+		m.end(Done)
+	case !ok:
+		m.end(Stuck)
+	case due > m.cfg.MaxTime:
+		m.end(TimeBound)
+	default:
+		m.now = max(m.now, due)
+	}
+}
+
+func (m *Machine) foregroundDone() bool {
+	for _, t := range m.threads {
+		if t.foreground && t.status != terminated {
+			return false
+		}
+	}
+	return true
+}
+
+// lowestProcessor returns the lowest processor of an affinity set.
+func lowestProcessor(set uint64) int { return bits.TrailingZeros64(set) }

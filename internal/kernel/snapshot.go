@@ -1,0 +1,80 @@
+package kernel
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/dirql/dirql/internal/mem"
+)
+
+// Snapshot is a copy of a whole machine at rest.
+type Snapshot struct {
+	state      state
+	memory     *mem.Snapshot
+	threads    []threadState
+	components []any
+	env        any
+	names      int
+}
+
+// Snapshot copies the machine. It is at rest: after Run every thread has ended,
+// is idle, or is a worker without work; otherwise the error says which is not.
+func (m *Machine) Snapshot() (*Snapshot, error) {
+	for _, t := range m.threads {
+		atBase := t.status == terminated || t.base == idleLoop && len(t.stack) == 0 ||
+			t.base == workerLoop && t.status == waiting && t.wait.kind == waitWork
+		if !atBase {
+			return nil, fmt.Errorf("thread %s is in the middle of something (%s): a snapshot needs a machine at rest", t.name, t.wait.what)
+		}
+	}
+	s := &Snapshot{state: m.state.clone(), memory: m.Mem.Snapshot()}
+	for _, t := range m.threads {
+		c := t.threadState
+		c.stack = slices.Clone(c.stack)
+		s.threads = append(s.threads, c)
+	}
+	for _, c := range m.components {
+		s.components = append(s.components, c.Snapshot())
+	}
+	return s, nil
+}
+
+// Restore brings a snapshot of this machine back. What was suspended is
+// unwound.
+func (m *Machine) Restore(s *Snapshot) {
+	for _, t := range m.threads {
+		t.unwind()
+	}
+	m.ended, m.next = false, 0
+	m.Mem.Restore(s.memory)
+	m.state = s.state.clone()
+	m.threads = m.threads[:len(s.threads)]
+	for i, t := range m.threads {
+		stack := t.stack[:0]
+		t.threadState = s.threads[i]
+		t.stack = append(stack, s.threads[i].stack...)
+		t.turn = false
+	}
+	for i, c := range m.components {
+		c.Restore(s.components[i])
+	}
+}
+
+// clone copies the tables.
+func (s *state) clone() state {
+	c := *s
+	c.procs = slices.Clone(s.procs)
+	for i := range c.procs {
+		q := &c.procs[i].dpc
+		q.entries, q.timers = slices.Clone(q.entries), slices.Clone(q.timers)
+	}
+	c.held = slices.Clone(s.held)
+	c.locks = slices.Clone(s.locks)
+	c.lines = slices.Clone(s.lines)
+	c.interrupts = slices.Clone(s.interrupts)
+	c.timed = slices.Clone(s.timed)
+	c.work = slices.Clone(s.work)
+	c.windows = slices.Clone(s.windows)
+	c.findings = slices.Clone(s.findings)
+	return c
+}

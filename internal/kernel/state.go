@@ -1,0 +1,144 @@
+package kernel
+
+import (
+	"encoding/binary"
+
+	"github.com/dirql/dirql/internal/mem"
+)
+
+// State is a 128-bit fingerprint of everything that can influence what happens
+// later. Equal states have equal futures, provided that all driver code keeps
+// its private state in simulated memory and in Thread.SetPosition.
+type State mem.Hash
+
+// EnableHash starts keeping the fingerprint of memory; without it Hash means
+// nothing.
+func (m *Machine) EnableHash() { m.Mem.EnableHash() }
+
+// Hash returns the fingerprint of the present state. Virtual time counts only
+// as the time left until timed events.
+func (m *Machine) Hash() State {
+	b := m.scratch[:0]
+	for i := range m.procs {
+		b = m.procs[i].appendState(b)
+	}
+	for _, t := range m.threads {
+		b = t.appendState(b)
+	}
+	for i := range m.held {
+		b = words(b, m.held[i].addr, uint64(m.held[i].cpu))
+	}
+	for i := range m.lines {
+		l := &m.lines[i]
+		b = words(b, l.sources, b2u(l.accepted), uint64(l.repeats))
+	}
+	for i := range m.vectors {
+		if c := m.vectors[i].chain; c != 0 {
+			b = words(b, uint64(i), uint64(c))
+		}
+	}
+	for i := range m.interrupts {
+		in := &m.interrupts[i]
+		b = words(b, uint64(in.next), b2u(in.connected), b2u(in.inactive), uint64(in.running))
+	}
+	for i := range m.timed {
+		e := &m.timed[i]
+		b = words(b, uint64(e.kind), e.id, b2u(e.free))
+		if !e.free {
+			b = words(b, e.due-min(e.due, m.now))
+		}
+	}
+	for i := range m.work {
+		b = words(b, m.work[i].routine, m.work[i].args[0], m.work[i].object)
+	}
+	for i := range m.findings {
+		b = words(b, uint64(m.findings[i].Code), m.findings[i].Params[0])
+		b = append(b, m.findings[i].Rule...)
+	}
+	for _, c := range m.components {
+		b = append(b, 0xFF)
+		b = c.AppendState(b)
+	}
+	m.scratch = b
+	h := State(m.Mem.Hash())
+	for len(b) >= 8 {
+		h.add(binary.LittleEndian.Uint64(b))
+		b = b[8:]
+	}
+	var last [8]byte
+	copy(last[:], b)
+	h.add(binary.LittleEndian.Uint64(last[:]) ^ uint64(len(m.scratch))<<56)
+	return h
+}
+
+func (h *State) add(v uint64) {
+	h[0] = mem.Mix(h[0], v)
+	h[1] = mem.Mix(h[1]^0x94D049BB133111EB, v^h[0])
+}
+
+func words(b []byte, v ...uint64) []byte {
+	for _, w := range v {
+		b = binary.LittleEndian.AppendUint64(b, w)
+	}
+	return b
+}
+
+func (p *processor) appendState(b []byte) []byte {
+	q := &p.dpc
+	b = words(b, uint64(p.irql)|uint64(p.current)<<8|b2u(p.quantumEnd)<<40|b2u(q.requested)<<41|b2u(q.draining)<<42|b2u(q.active != 0)<<43,
+		uint64(len(q.entries)), uint64(len(q.timers)), uint64(q.maxDepth)|uint64(q.rate)<<16|uint64(q.inserts)<<32|uint64(q.adjust)<<48)
+	for i := range p.pending {
+		b = words(b, p.pending[i], p.inService[i])
+	}
+	for _, e := range q.entries {
+		b = words(b, e.dpc)
+	}
+	return words(b, q.timers...)
+}
+
+func (t *Thread) appendState(b []byte) []byte {
+	b = words(b, uint64(t.status)|uint64(t.cpu)<<8|uint64(t.wait.kind)<<16|uint64(t.criticalRegions)<<24|uint64(t.wait.status)<<32,
+		t.op.addr<<3|uint64(t.op.kind), t.wait.object, uint64(len(t.stack)))
+	if t.status == ready || t.status == waiting {
+		b = words(b, t.rank())
+	}
+	if t.wait.kind == waitFlush {
+		b = words(b, t.m.olderDPCs(t.wait.mark))
+	}
+	for i := range t.stack {
+		f := &t.stack[i]
+		b = words(b, uint64(f.kind)|uint64(f.irql)<<8, f.code, f.object, f.arg, f.position,
+			f.interrupted.addr<<3|uint64(f.interrupted.kind))
+	}
+	return b
+}
+
+// rank returns the number of threads that became ready, or began to wait,
+// before t: what matters of seq.
+func (t *Thread) rank() (n uint64) {
+	for _, o := range t.m.threads {
+		if o.status == t.status && o.seq < t.seq {
+			n++
+		}
+	}
+	return n
+}
+
+// olderDPCs tells which queue entries a flush with this mark still waits for.
+func (m *Machine) olderDPCs(mark uint64) (set uint64) {
+	n := 0
+	for i := range m.procs {
+		q := &m.procs[i].dpc
+		if q.active != 0 && q.active <= mark {
+			set |= 1 << (n & 63)
+		}
+		n++
+		for _, e := range q.entries {
+			if e.seq <= mark {
+				set |= 1 << (n & 63)
+			}
+			n++
+		}
+	}
+	return set
+}

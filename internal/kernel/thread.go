@@ -1,0 +1,331 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// threadStatus is what a thread is doing.
+type threadStatus uint8
+
+const (
+	ready threadStatus = iota // waits for a processor
+	running
+	waiting
+	terminated
+)
+
+// Thread priorities (0 to 31).
+const (
+	idlePriority    = -1
+	NormalPriority  = 8
+	WorkerPriority  = 12
+	HighestPriority = 31
+)
+
+// Thread is a thread of the simulated kernel, carried by a coroutine. It is
+// also what running code sees of the machine: an ISR or a DPC runs on top of
+// whatever thread was current on its processor, so that its calls come to that
+// Thread. Nothing may keep a processor across a scheduling point below
+// DISPATCH_LEVEL: the thread can migrate (IRQL-13).
+type Thread struct {
+	// View is the framework's view of the thread; set once, kept for ever.
+	View any
+
+	m     *Machine
+	id    int
+	co    *coroutine
+	kill  bool        // unwind at the next resume
+	turn  bool        // this thread was resumed to make the step that was picked
+	until func() bool // condition of an opUntil
+
+	threadState
+}
+
+// threadState is the plain data of a thread.
+type threadState struct {
+	name            string
+	status          threadStatus
+	priority        int8
+	base            baseLoop
+	foreground      bool
+	cpu             int    // processor that runs it or ran it last
+	affinity        uint64 // processors it may run on
+	seq             uint64 // order in which threads became ready, or began to wait
+	routine         uint64
+	role            string
+	args            Args
+	criticalRegions int // APC-disable count
+	op              op
+	wait            waitState
+	stack           []frame
+}
+
+// baseLoop is what a thread does when it has nothing to do.
+type baseLoop uint8
+
+const (
+	oneRoutine baseLoop = iota // calls a routine and ends
+	idleLoop
+	workerLoop
+)
+
+// ThreadParams describe a new thread.
+type ThreadParams struct {
+	Name       string
+	Role       string // what the routine is to Windows, for the trace
+	Routine    uint64
+	Args       Args
+	Affinity   uint64 // 0: all processors
+	Priority   int8   // 0: NormalPriority
+	Foreground bool   // Run goes on until the thread has ended
+}
+
+// NewThread makes a thread that is ready to run and returns its id.
+func (m *Machine) NewThread(p ThreadParams) int {
+	if p.Affinity &= m.allProcessors(); p.Affinity == 0 {
+		p.Affinity = m.allProcessors()
+	}
+	if p.Priority == 0 {
+		p.Priority = NormalPriority
+	}
+	t := m.newThread(p)
+	m.makeReady(t)
+	return t.id
+}
+
+func (m *Machine) newThread(p ThreadParams) *Thread {
+	var t *Thread
+	if n := len(m.threads); n < cap(m.threads) && m.threads[:n+1][n] != nil {
+		m.threads = m.threads[:n+1] // left over by Restore
+		t = m.threads[n]
+	} else {
+		t = &Thread{m: m, id: n}
+		m.threads = append(m.threads, t)
+	}
+	t.kill, t.turn, t.until = false, false, nil
+	t.threadState = threadState{
+		name: p.Name, routine: p.Routine, role: p.Role, args: p.Args, affinity: p.Affinity,
+		priority: p.Priority, foreground: p.Foreground, stack: t.stack[:0],
+	}
+	if p.Priority == idlePriority {
+		t.base = idleLoop
+	}
+	return t
+}
+
+// ThreadEnded reports whether a thread has ended.
+func (m *Machine) ThreadEnded(id int) bool { return m.threads[id].status == terminated }
+
+// Machine returns the machine that the thread belongs to.
+func (t *Thread) Machine() *Machine { return t.m }
+
+// ID returns the number of the thread.
+func (t *Thread) ID() int { return t.id }
+
+// Name returns the name of the thread.
+func (t *Thread) Name() string { return t.name }
+
+// Processor returns the number of the processor that runs the caller. Stable
+// only at DISPATCH_LEVEL and above (IRQL-13).
+func (t *Thread) Processor() int { return t.cpu }
+
+func (t *Thread) proc() *processor { return &t.m.procs[t.cpu] }
+
+// resume lets the coroutine of the thread make a step.
+func (t *Thread) resume() {
+	if t.co == nil {
+		t.co = t.m.pool.start(t.main)
+	}
+	t.turn = true
+	t.co.next()
+	if t.co.finished() {
+		t.m.pool.put(t.co)
+		t.co = nil
+	}
+}
+
+// suspend gives control back to Machine.Run until it resumes this thread.
+func (t *Thread) suspend() {
+	t.co.suspend()
+	if t.kill {
+		panic(unwound{})
+	}
+}
+
+// unwind takes a suspended coroutine down.
+func (t *Thread) unwind() {
+	t.kill = true
+	for t.co != nil {
+		t.resume()
+	}
+	t.kill, t.turn = false, false
+}
+
+// main is the outermost function of the coroutine.
+func (t *Thread) main() {
+	if t.kill {
+		return
+	}
+	switch t.base {
+	case idleLoop:
+		for {
+			t.awaitTurn()
+			t.take()
+			t.op = op{kind: opIdle}
+		}
+	case workerLoop:
+		t.work()
+	}
+	t.turn = false
+	t.activate(ThreadActivation, 0, t.role, t.routine, t.args)
+	t.checkThreadEnd()
+	t.terminate()
+}
+
+// checkThreadEnd checks how a thread routine returned.
+func (t *Thread) checkThreadEnd() {
+	if irql := t.IRQL(); irql != PassiveLevel {
+		t.BugCheck(0xC8, [4]uint64{uint64(irql)<<16 | 0xFE, 0xFE, 0}, "IRQL-8", fmt.Sprintf(
+			"the routine %s of thread %s returned at %s", t.m.NameOf(t.routine), t.name, trace.LevelName(irql)))
+	}
+	if t.criticalRegions != 0 {
+		t.BugCheck(0x20, [4]uint64{0, uint64(t.criticalRegions), 0}, "IRQL-9", fmt.Sprintf(
+			"thread %s ended inside %d critical regions", t.name, t.criticalRegions))
+	}
+}
+
+// terminate ends the thread; its processor goes on with another one.
+func (t *Thread) terminate() {
+	t.status = terminated
+	t.leaveProcessor()
+}
+
+// block gives the processor up until wake makes the thread ready again. The
+// caller has set t.wait.
+func (t *Thread) block() {
+	t.m.threadSeq++
+	t.status, t.seq = waiting, t.m.threadSeq
+	t.leaveProcessor()
+	t.suspend()
+	t.turn = false
+}
+
+// leaveProcessor gives the processor to the next thread and decides who steps.
+func (t *Thread) leaveProcessor() {
+	m, p := t.m, t.proc()
+	next := m.best(p)
+	if next == nil {
+		next = m.threads[p.idle]
+	}
+	m.setCurrent(p, next)
+	m.next = m.pick(p)
+}
+
+// switchTo is the step in which this processor goes on with another thread.
+// When it returns this thread has been given a processor and its turn again.
+func (t *Thread) switchTo(to *Thread) {
+	p := t.proc()
+	p.quantumEnd = false
+	if t.id != p.idle {
+		t.m.makeReady(t)
+	}
+	t.m.setCurrent(p, to)
+	t.m.next = p.id
+	t.suspend()
+}
+
+func (m *Machine) setCurrent(p *processor, t *Thread) {
+	p.current = t.id
+	t.status, t.cpu = running, p.id
+	if m.Trace.On() {
+		m.Record(p.id, trace.Event{Kind: trace.Switch, Name: t.name})
+	}
+}
+
+// makeReady lets a thread compete for a processor, behind those of its
+// priority.
+func (m *Machine) makeReady(t *Thread) {
+	m.threadSeq++
+	t.status, t.seq = ready, m.threadSeq
+}
+
+// wake ends the wait of a thread.
+func (m *Machine) wake(t *Thread, s NTSTATUS) {
+	m.cancelTimed(timedWait, uint64(t.id))
+	t.wait = waitState{status: s}
+	m.makeReady(t)
+}
+
+// best returns the ready thread that p would run next: highest priority, then
+// longest ready.
+func (m *Machine) best(p *processor) *Thread {
+	var b *Thread
+	for _, t := range m.threads {
+		if t.status == ready && t.affinity>>p.id&1 != 0 &&
+			(b == nil || t.priority > b.priority || t.priority == b.priority && t.seq < b.seq) {
+			b = t
+		}
+	}
+	return b
+}
+
+// successor returns the thread that p must switch to now, if any: a processor
+// that is idle takes what is ready; one that is busy is preempted by a higher
+// priority that no idle processor can take, or by an equal one at the end of
+// its quantum.
+func (m *Machine) successor(p *processor) *Thread {
+	b := m.best(p)
+	if b == nil || p.current == p.idle {
+		return b
+	}
+	now := m.threads[p.current].priority
+	if b.priority == now && p.quantumEnd || b.priority > now && !m.idleProcessorFor(b) {
+		return b
+	}
+	return nil
+}
+
+func (m *Machine) idleProcessorFor(t *Thread) bool {
+	for i := range m.procs {
+		p := &m.procs[i]
+		if t.affinity>>i&1 != 0 && p.current == p.idle && p.irql < DispatchLevel {
+			return true
+		}
+	}
+	return false
+}
+
+var (
+	svcPsCreateSystemThread  = NewService("PsCreateSystemThread")
+	svcKeEnterCriticalRegion = NewService("KeEnterCriticalRegion")
+	svcKeLeaveCriticalRegion = NewService("KeLeaveCriticalRegion")
+)
+
+// PsCreateSystemThread starts a thread of the driver. PASSIVE_LEVEL.
+func (t *Thread) PsCreateSystemThread(routine, context uint64) (id int, s NTSTATUS) {
+	t.Enter(svcPsCreateSystemThread, routine, context)
+	t.point(op{})
+	id = t.m.NewThread(ThreadParams{Name: "system thread", Role: "KSTART_ROUTINE", Routine: routine, Args: Args{context}})
+	t.LeaveStatus(StatusSuccess)
+	return id, StatusSuccess
+}
+
+// KeEnterCriticalRegion disables normal kernel APCs. IRQL <= APC_LEVEL.
+func (t *Thread) KeEnterCriticalRegion() {
+	t.Enter(svcKeEnterCriticalRegion)
+	t.criticalRegions++
+	t.LeaveVoid()
+}
+
+// KeLeaveCriticalRegion undoes one KeEnterCriticalRegion; without one it is
+// 0xC4/0x3E under Driver Verifier.
+func (t *Thread) KeLeaveCriticalRegion() {
+	t.Enter(svcKeLeaveCriticalRegion)
+	if t.criticalRegions == 0 && t.m.cfg.Profile.DriverVerifier {
+		t.BugCheck(0xC4, [4]uint64{0x3E}, "CriticalRegions", "KeLeaveCriticalRegion without KeEnterCriticalRegion")
+	}
+	t.criticalRegions--
+	t.LeaveVoid()
+}

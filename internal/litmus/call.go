@@ -1,0 +1,154 @@
+package litmus
+
+// Call is a call that programs can make. Groups of the catalogue extend the language by rows of Calls.
+type Call struct {
+	Name    string // in a program
+	Routine string // in Windows
+	Params  []Param
+	Needs   int  // number of parameters that must be given
+	Result  Type // TypeNone: it has no result; typeOfArg: that of the first argument
+	Visible bool // it is a visible step
+
+	// Saves: the result is the IRQL to restore, kept in a register that the call named Restores hands back. The two
+	// are matched by their object, or by nesting if they have none.
+	Saves    bool
+	Restores string
+}
+
+// typeOfArg is the result type of a call that returns what its first argument holds.
+const typeOfArg Type = 0xFF
+
+// Param is a parameter of a call: an object by reference (Of), one of some words, or a value of a type.
+type Param struct {
+	What  string // for messages
+	Of    kindSet
+	Words []string
+	Type  Type // typeOfArg: that of what the first argument holds
+}
+
+var (
+	paramDPC   = Param{What: "a KDPC", Of: kinds(KindKDPC)}
+	paramWDF   = Param{What: "a WDFDPC", Of: kinds(KindWDFDPC)}
+	paramInt   = Param{What: "a number", Type: TypeInt}
+	paramIntr  = Param{What: "an interrupt", Of: kinds(KindInterrupt)}
+	paramLock  = Param{What: "a spin lock", Of: kinds(KindSpinLock, KindWDFSpinLock)}
+	paramVar   = Param{What: "a shared variable", Of: kinds(KindVar)}
+	paramReg   = Param{What: "a device register", Of: kinds(KindRegister, KindRing)}
+	paramEvent = Param{What: "an event", Of: kinds(KindEvent)}
+	paramValue = Param{What: "a value", Type: typeOfArg}
+)
+
+// Calls are the calls of the language, in the order of the catalogue's needs.
+var Calls = []Call{
+	{Name: "q", Routine: "WdfInterruptQueueDpcForIsr", Params: []Param{paramIntr}, Needs: 1, Result: TypeBool, Visible: true},
+	{Name: "ins", Routine: "KeInsertQueueDpc", Params: []Param{paramDPC, paramInt, paramInt}, Needs: 1, Result: TypeBool, Visible: true},
+	{Name: "remove", Routine: "KeRemoveQueueDpc", Params: []Param{paramDPC}, Needs: 1, Result: TypeBool, Visible: true},
+	{Name: "flush", Routine: "KeFlushQueuedDpcs", Visible: true},
+	{Name: "set_target", Routine: "KeSetTargetProcessorDpc", Params: []Param{paramDPC, paramInt}, Needs: 2, Visible: true},
+	{Name: "importance", Routine: "KeSetImportanceDpc", Params: []Param{paramDPC, {What: "an importance", Words: importanceNames[:]}}, Needs: 2, Visible: true},
+	{Name: "enqueue", Routine: "WdfDpcEnqueue", Params: []Param{paramWDF}, Needs: 1, Result: TypeBool, Visible: true},
+	{Name: "cancel", Routine: "WdfDpcCancel", Params: []Param{paramWDF, {What: "T or F", Type: TypeBool}}, Needs: 2, Result: TypeBool, Visible: true},
+	{Name: "arg1", Routine: "SystemArgument1 of the running DPC", Result: TypeInt},
+	{Name: "arg2", Routine: "SystemArgument2 of the running DPC", Result: TypeInt},
+
+	{Name: "acquire", Routine: "KeAcquireSpinLock or WdfSpinLockAcquire", Params: []Param{paramLock}, Needs: 1, Visible: true, Saves: true},
+	{Name: "release", Routine: "KeReleaseSpinLock or WdfSpinLockRelease", Params: []Param{paramLock}, Needs: 1, Visible: true, Restores: "acquire"},
+	{Name: "lock", Routine: "WdfInterruptAcquireLock", Params: []Param{paramIntr}, Needs: 1, Visible: true},
+	{Name: "unlock", Routine: "WdfInterruptReleaseLock", Params: []Param{paramIntr}, Needs: 1, Visible: true},
+	{Name: "raise", Routine: "KeRaiseIrql", Params: []Param{paramInt}, Needs: 1, Visible: true, Saves: true},
+	{Name: "lower", Routine: "KeLowerIrql", Visible: true, Restores: "raise"},
+	{Name: "irql", Routine: "KeGetCurrentIrql", Result: TypeInt},
+	{Name: "processor", Routine: "KeGetCurrentProcessorNumberEx", Result: TypeProc},
+
+	{Name: "interlocked_add", Routine: "InterlockedAdd", Params: []Param{paramVar, paramInt}, Needs: 2, Result: typeOfArg, Visible: true},
+	{Name: "interlocked_exchange", Routine: "InterlockedExchange", Params: []Param{paramVar, paramValue}, Needs: 2, Result: typeOfArg, Visible: true},
+	{Name: "read", Routine: "READ_REGISTER", Params: []Param{paramReg}, Needs: 1, Result: typeOfArg, Visible: true},
+	{Name: "write", Routine: "WRITE_REGISTER", Params: []Param{paramReg, paramValue}, Needs: 2, Visible: true},
+	{Name: "free", Routine: "ExFreePool", Params: []Param{{What: "a pool block", Of: kinds(KindPool)}}, Needs: 1, Visible: true},
+	{Name: "set", Routine: "KeSetEvent", Params: []Param{paramEvent}, Needs: 1, Visible: true},
+	{Name: "wait", Routine: "KeWaitForSingleObject", Params: []Param{paramEvent, {What: "a timeout in 100 ns units (0: none at all)", Type: TypeInt}}, Needs: 1, Result: TypeStatus, Visible: true},
+	{Name: "complete", Routine: "WdfRequestComplete", Params: []Param{{What: "a request", Type: TypeHandle}}, Needs: 1, Visible: true},
+}
+
+// findCall returns the call with that name, or nil.
+func findCall(name string) *Call {
+	for i := range Calls {
+		if Calls[i].Name == name {
+			return &Calls[i]
+		}
+	}
+	return nil
+}
+
+// ActionKind is what the environment can do.
+type ActionKind uint8
+
+// The actions.
+const (
+	ActionInterrupt ActionKind = iota + 1 // the interrupt comes and is accepted
+	ActionMessage                         // an edge is signalled, whether or not it is masked
+	ActionArrive                          // an entry arrives in a ring
+	ActionTick                            // a clock tick
+)
+
+// actions says how actions are written. Like Calls, the table grows with the catalogue.
+var actions = []struct {
+	kind ActionKind
+	name string
+	of   kindSet // 0: it has no object
+	at   bool    // it may say at which processor
+}{
+	{ActionInterrupt, "interrupt", kinds(KindInterrupt), true},
+	{ActionMessage, "message", kinds(KindInterrupt), true},
+	{ActionArrive, "arrive", kinds(KindRing), false},
+	{ActionTick, "tick", 0, true},
+}
+
+// String returns the word that makes the action.
+func (k ActionKind) String() string {
+	for _, a := range actions {
+		if a.kind == k {
+			return a.name
+		}
+	}
+	return nameOf(nil, int(k))
+}
+
+// Observation is a fact about an object that tests may look at. It is not a step of the driver.
+type Observation struct {
+	Name    string
+	Of      kindSet // 0: a processor
+	Type    Type
+	PerRun  bool // an outcome may ask for run number n: D.proc[2]
+	Meaning string
+}
+
+// Observations are the facts that can be observed.
+var Observations = []Observation{
+	{Name: "runs", Of: dpcKinds, Type: TypeInt, Meaning: "number of times the DPC routine was called"},
+	{Name: "active", Of: dpcKinds, Type: TypeBool, Meaning: "a run of the DPC has started and has not returned"},
+	{Name: "queued", Of: dpcKinds, Type: TypeBool, Meaning: "the DPC is in a queue"},
+	{Name: "proc", Of: dpcKinds, Type: TypeProc, PerRun: true, Meaning: "processor of the last run, by start"},
+	{Name: "calls", Of: kinds(KindInterrupt), Type: TypeInt, Meaning: "number of ISR calls that have started"},
+	{Name: "returns", Of: kinds(KindInterrupt), Type: TypeInt, Meaning: "number of ISR calls that have returned"},
+	{Name: "active", Of: kinds(KindInterrupt), Type: TypeBool, Meaning: "the ISR has started and has not returned"},
+	{Name: "level", Of: kinds(KindInterrupt), Type: TypeInt, Meaning: "DIRQL"},
+	{Name: "arrived", Of: kinds(KindRing), Type: TypeInt, Meaning: "number of entries that ever arrived"},
+	{Name: "count", Of: kinds(KindRing), Type: TypeInt, Meaning: "number of entries in the ring"},
+	{Name: "IE", Of: kinds(KindRing), Type: TypeInt, Meaning: "interrupt enable"},
+	{Name: "completions", Of: kinds(KindRequest), Type: TypeInt, Meaning: "number of completions"},
+	{Name: "signaled", Of: kinds(KindEvent), Type: TypeBool, Meaning: "the event is set"},
+	{Name: "held", Of: kinds(KindSpinLock, KindWDFSpinLock), Type: TypeBool, Meaning: "the lock is held"},
+	{Name: "irql", Type: TypeInt, Meaning: "IRQL of the processor"},
+}
+
+// findObservation returns the observation of a kind of object (0: a processor) with that name, or nil.
+func findObservation(kind ObjectKind, name string) *Observation {
+	for i := range Observations {
+		o := &Observations[i]
+		if o.Name == name && (kind == 0 && o.Of == 0 || o.Of.has(kind)) {
+			return o
+		}
+	}
+	return nil
+}

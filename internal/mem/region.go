@@ -1,0 +1,132 @@
+package mem
+
+// Region names a part of the kernel address space. Addresses resemble those of
+// Windows x64 so that a developer recognises them in a report.
+type Region int
+
+// The regions, each with room for 2^20 pages or more.
+const (
+	PagedPool    Region = iota // 0xFFFFA000_00000000
+	SystemMaps                 // 0xFFFFD000_00000000: mapped device registers, MDL mappings
+	NonPagedPool               // 0xFFFFE000_00000000
+	Images                     // 0xFFFFF800_00000000: loaded drivers
+	Stacks                     // 0xFFFFF880_00000000
+	numRegions
+)
+
+var regionBase = [numRegions]uint64{
+	0xFFFFA000_00000000, 0xFFFFD000_00000000, 0xFFFFE000_00000000,
+	0xFFFFF800_00000000, 0xFFFFF880_00000000,
+}
+
+// physicalBase is the physical address of frame 0: low memory below it is
+// left to firmware, as on a PC, so that physical address 0 is never valid.
+const physicalBase = 0x100000
+
+// region is a stretch of page table entries that grows at its end; pages that
+// were given up stay unmapped and are not handed out again (special pool).
+type region struct {
+	base uint64
+	ptes []pte
+}
+
+// entry returns the page table entry at addr, or nil.
+func (s *Space) entry(addr uint64) *pte {
+	for i := range s.regions {
+		r := &s.regions[i]
+		if n := (addr - r.base) >> pageShift; n < uint64(len(r.ptes)) {
+			return &r.ptes[n]
+		}
+	}
+	return nil
+}
+
+// Map appends n pages with memory behind them to a region and returns the
+// address of the first one.
+func (s *Space) Map(r Region, n int, prot Prot) uint64 {
+	return s.appendPages(r, n, func() pte { return pte{frame: s.newFrame(), prot: prot} })
+}
+
+// MapDevice appends n pages of device registers to a region; accesses fault
+// with DevicePage.
+func (s *Space) MapDevice(r Region, n int) uint64 {
+	return s.appendPages(r, n, func() pte { return pte{frame: -1, prot: Read | Write | Device} })
+}
+
+// MapPhysical appends the pages of physical memory that hold [pa, pa+n) to a
+// region: a second view of the same memory. It returns 0 if there is no such
+// memory.
+func (s *Space) MapPhysical(r Region, pa uint64, n int, prot Prot) uint64 {
+	first := pa >> pageShift
+	count := int((pa+uint64(n)-1)>>pageShift-first) + 1
+	if pa < physicalBase || n <= 0 || int(first-physicalBase>>pageShift)+count > len(s.frames) {
+		return 0
+	}
+	fr := int32(first - physicalBase>>pageShift)
+	base := s.appendPages(r, count, func() pte {
+		fr++
+		return pte{frame: fr - 1, prot: prot}
+	})
+	return base + pa&(PageSize-1)
+}
+
+// Unmap takes the n pages at addr away; the addresses are not used again.
+func (s *Space) Unmap(addr uint64, n int) {
+	for i := range n {
+		if p := s.entry(addr + uint64(i)<<pageShift); p != nil {
+			*p = pte{frame: -1}
+		}
+	}
+}
+
+func (s *Space) appendPages(r Region, n int, page func() pte) uint64 {
+	reg := &s.regions[r]
+	addr := reg.base + uint64(len(reg.ptes))<<pageShift
+	for range n {
+		reg.ptes = append(reg.ptes, page())
+	}
+	return addr
+}
+
+// Physical returns the physical address behind addr.
+func (s *Space) Physical(addr uint64) (pa uint64, ok bool) {
+	p := s.entry(addr)
+	if p == nil || p.frame < 0 {
+		return 0, false
+	}
+	return physicalBase + uint64(p.frame)<<pageShift + addr&(PageSize-1), true
+}
+
+// ReadPhysical copies memory at physical address pa into p, as a bus master
+// does. It reports false, and copies nothing, where there is no memory.
+func (s *Space) ReadPhysical(pa uint64, p []byte) bool {
+	return s.eachPhysical(pa, len(p), func(fr int32, off uint64, from, n int) {
+		if d := s.frames[fr].data; d != nil {
+			copy(p[from:from+n], d[off:])
+		} else {
+			clear(p[from : from+n])
+		}
+	})
+}
+
+// WritePhysical copies p to physical address pa: see ReadPhysical.
+func (s *Space) WritePhysical(pa uint64, p []byte) bool {
+	return s.eachPhysical(pa, len(p), func(fr int32, off uint64, from, n int) {
+		s.writeFrame(fr, off, p[from:from+n])
+	})
+}
+
+func (s *Space) eachPhysical(pa uint64, n int, do func(fr int32, off uint64, from, n int)) bool {
+	end := physicalBase + uint64(len(s.frames))<<pageShift
+	if pa < physicalBase || pa > end || uint64(n) > end-pa {
+		return false
+	}
+	for from := 0; from < n; {
+		at := pa + uint64(from)
+		off := at & (PageSize - 1)
+		k := min(n-from, int(PageSize-off))
+		do(int32((at-physicalBase)>>pageShift), off, from, k)
+		from += k
+	}
+	return true
+}

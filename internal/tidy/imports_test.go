@@ -1,0 +1,129 @@
+package tidy
+
+import (
+	"slices"
+	"strings"
+	"testing"
+)
+
+// layer is one row of the table of allowed imports.
+type layer struct {
+	pkg string // relative to the module; "." is the root package, "x/..." is x and everything below
+	// imports are the packages of the project that it may import.
+	imports []string
+	// tests are packages that only its tests may import in addition.
+	tests []string
+	// stdOnly forbids modules of others, too.
+	stdOnly bool
+}
+
+// base are the packages that know nothing of Windows beyond facts: the choice
+// source, the trace, simulated memory, the documented tables.
+var base = []string{"internal/choice", "internal/trace", "internal/mem", "internal/ddi"}
+
+// layers is the table, from low to high: a row names rows above it only. A
+// package without a row fails. What it protects:
+//
+//   - kernel does not know what code is behind an address: it never sees x86 or bind.
+//   - device is for people who write models: the standard library only.
+//   - explore does not know what a driver is: it drives a machine by choices.
+//   - report reads traces, so that it also works on a saved one.
+//   - drivers are written against what is public, as a user's drivers are.
+var layers = []layer{
+	{pkg: "internal/choice"},
+	{pkg: "internal/trace"},
+	{pkg: "internal/mem"},
+	{pkg: "internal/ddi"},
+	{pkg: "internal/kernel", imports: base},
+
+	{pkg: "device", stdOnly: true},
+	{pkg: "wdf", imports: with(base, "internal/kernel")},
+
+	{pkg: "internal/pci", imports: with(base, "internal/kernel", "device", "wdf")},
+	{pkg: "internal/explore", imports: with(base, "internal/kernel")},
+
+	{pkg: "internal/report", imports: []string{"internal/trace"}},
+	{pkg: "internal/check", imports: with(base, "internal/kernel")},
+	{pkg: "internal/x86", imports: []string{"internal/trace", "internal/mem"}},
+	{pkg: "internal/pe", imports: []string{"internal/mem"}},
+	{pkg: "internal/bind", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/x86", "internal/pe")},
+	{pkg: "internal/litmus", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/check")},
+
+	{pkg: ".", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/report",
+		"internal/check", "internal/x86", "internal/pe", "internal/bind")},
+
+	{pkg: "drivers/...", imports: []string{".", "device", "wdf"}},
+	{pkg: "cmd/dirql", imports: []string{".", "internal/litmus", "internal/report", "drivers/..."}},
+
+	{pkg: "internal/tidy"},
+}
+
+// with returns list and more.
+func with(list []string, more ...string) []string { return slices.Concat(list, more) }
+
+const tableName = "the table layers in internal/tidy/imports_test.go"
+
+// checkImports compares every import with the table.
+func checkImports(m *module) []string {
+	var complaints []string
+	for _, p := range m.packages {
+		i := slices.IndexFunc(layers, func(l layer) bool { return matches(l.pkg, p.path) })
+		if i < 0 {
+			complaints = append(complaints, p.path+" has no row in "+tableName+": decide which layer it belongs to and add a "+
+				"row there that names the packages of the project that it may import, as few as it needs")
+			continue
+		}
+		for _, f := range p.files {
+			complaints = append(complaints, checkFileImports(m, p, f, layers[i])...)
+		}
+	}
+	return complaints
+}
+
+func checkFileImports(m *module, p *goPackage, f *goFile, l layer) []string {
+	var complaints []string
+	for _, spec := range f.ast.Imports {
+		target, ours := projectPath(importPath(spec))
+		switch {
+		case !ours && l.stdOnly && isForeign(importPath(spec)):
+			complaints = append(complaints, m.at(spec.Pos(), "%s imports %s, but may use the standard library only (%s)",
+				p.path, importPath(spec), tableName))
+		case !ours || target == p.path || matchesAny(l.imports, target) || f.test && matchesAny(l.tests, target):
+		default:
+			complaints = append(complaints, m.at(spec.Pos(), "%s must not import %s: it is not in its row of %s. "+
+				"Move the code to where the import is allowed, or pass what is needed as an interface or a value; "+
+				"change the row only if the design changes", p.path, target, tableName))
+		}
+	}
+	return complaints
+}
+
+// isForeign tells whether an import path is neither of the standard library nor
+// of this project: its first element is a domain.
+func isForeign(importPath string) bool {
+	first, _, _ := strings.Cut(importPath, "/")
+	return strings.Contains(first, ".")
+}
+
+// TestLayerTable checks the table itself: rows are unique, and imports name rows above.
+func TestLayerTable(t *testing.T) {
+	var above []string
+	for _, l := range layers {
+		if matchesAny(above, l.pkg) {
+			t.Errorf("%s has two rows", l.pkg)
+		}
+		for _, name := range l.imports {
+			if !slices.Contains(above, name) {
+				t.Errorf("%s: %s is not a row above it, so the table is not in order or names nothing", l.pkg, name)
+			}
+		}
+		above = append(above, l.pkg)
+	}
+	for _, l := range layers {
+		for _, name := range l.tests {
+			if !slices.Contains(above, name) {
+				t.Errorf("%s: tests may import %s, which is no row", l.pkg, name)
+			}
+		}
+	}
+}
