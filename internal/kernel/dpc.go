@@ -173,7 +173,6 @@ func (t *Thread) RemoveDPC(dpc uint64) bool {
 			if q.entries[j].dpc == dpc {
 				q.entries = slices.Delete(q.entries, j, j+1)
 				t.kernelStore(dpc+dpcData, 8, 0)
-				t.m.wakeFlushers()
 				return true
 			}
 		}
@@ -257,7 +256,6 @@ func (t *Thread) drain() {
 	q.requested, q.draining = false, false
 	t.setIRQL(interrupted)
 	t.pop()
-	t.m.wakeFlushers()
 }
 
 // runDPC takes the head of the queue out and calls its routine. From the moment
@@ -280,7 +278,6 @@ func (t *Thread) runDPC() {
 	t.callDPC(e.dpc, routine, context, arg1, arg2)
 	q = &t.proc().dpc
 	q.active = 0
-	m.wakeFlushers()
 }
 
 // callDPC calls a DPC routine and checks how it returns (IRQL-8).
@@ -323,10 +320,8 @@ func (t *Thread) FlushDPCs() {
 	}
 	t.SetPosition(mark)
 	t.settle()
-	if !t.m.flushed(mark) {
-		t.wait = waitState{kind: waitFlush, mark: mark}
-		t.block()
-	}
+	t.wait.mark = mark
+	t.WaitUntil("KeFlushQueuedDpcs", func() bool { return t.m.flushed(mark) })
 }
 
 // flushed reports whether nothing that was queued up to mark is left.
@@ -343,15 +338,6 @@ func (m *Machine) flushed(mark uint64) bool {
 		}
 	}
 	return true
-}
-
-// wakeFlushers wakes the threads whose flush is complete.
-func (m *Machine) wakeFlushers() {
-	for _, t := range m.threads {
-		if t.status == waiting && t.wait.kind == waitFlush && m.flushed(t.wait.mark) {
-			m.wake(t, StatusSuccess)
-		}
-	}
 }
 
 func dpcDataAddress(cpu int) uint64 { return dpcDataOfProcess + uint64(cpu)*0x1000 }

@@ -78,7 +78,7 @@ func (m *Machine) Connect(c ConnectParams) (InterruptID, NTSTATUS) {
 // is active. PASSIVE_LEVEL.
 func (t *Thread) Disconnect(id InterruptID) {
 	m := t.m
-	t.busyWait(func() bool { return m.interrupts[id].running == 0 })
+	t.WaitUntil("an ISR to return", func() bool { return m.interrupts[id].running == 0 })
 	in := &m.interrupts[id]
 	in.connected = false
 	for at := &m.vectors[in.Vector].chain; *at != 0; at = &m.interrupts[*at].next {

@@ -85,13 +85,36 @@ func (t *Thread) take() bool {
 	return true
 }
 
-// busyWait spins until cond holds, at the present IRQL; interrupts are taken
-// meanwhile. cond looks at the state of the machine only.
-func (t *Thread) busyWait(cond func() bool) {
+// BusyWait spins until cond holds, at the present IRQL; interrupts are taken
+// meanwhile. cond looks at the state of the machine only; what says for what it
+// waits.
+func (t *Thread) BusyWait(what string, cond func() bool) {
 	outer := t.until
 	t.until = cond
 	t.point(op{kind: opUntil})
 	t.until = outer
+}
+
+// WaitUntil blocks the thread until cond holds, at IRQL <= APC_LEVEL: the
+// framework's own waits for things that are not dispatcher objects. cond looks
+// at the state of the machine only; what says for what the thread waits.
+func (t *Thread) WaitUntil(what string, cond func() bool) {
+	if cond() {
+		return
+	}
+	t.until = cond
+	t.wait.kind, t.wait.what = waitCondition, what
+	t.block()
+	t.until = nil
+}
+
+// wakeConditions wakes the threads whose WaitUntil has come true.
+func (m *Machine) wakeConditions() {
+	for _, t := range m.threads {
+		if t.status == waiting && t.wait.kind == waitCondition && t.until() {
+			m.wake(t, StatusSuccess)
+		}
+	}
 }
 
 // pick decides what happens next: it returns the processor that steps, after
@@ -104,6 +127,7 @@ func (m *Machine) pick(self *processor) int {
 			break
 		}
 		m.fireDue()
+		m.wakeConditions()
 		alts := m.alternatives(self)
 		if len(alts) == 0 {
 			m.advance()
@@ -249,3 +273,7 @@ func (m *Machine) foregroundDone() bool {
 
 // lowestProcessor returns the lowest processor of an affinity set.
 func lowestProcessor(set uint64) int { return bits.TrailingZeros64(set) }
+
+// Step is a scheduling point for callers outside this package: what follows, up
+// to the next point, is one visible operation.
+func (t *Thread) Step() { t.point(op{}) }

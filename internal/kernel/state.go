@@ -102,7 +102,7 @@ func (t *Thread) appendState(b []byte) []byte {
 	if t.status == ready || t.status == waiting {
 		b = words(b, t.rank())
 	}
-	if t.wait.kind == waitFlush {
+	if t.status == waiting && t.wait.mark != 0 {
 		b = words(b, t.m.olderDPCs(t.wait.mark))
 	}
 	for i := range t.stack {

@@ -274,14 +274,15 @@ func (m *Machine) best(p *processor) *Thread {
 // successor returns the thread that p must switch to now, if any: a processor
 // that is idle takes what is ready; one that is busy is preempted by a higher
 // priority that no idle processor can take, or by an equal one at the end of
-// its quantum.
+// its quantum (or while it only polls).
 func (m *Machine) successor(p *processor) *Thread {
 	b := m.best(p)
 	if b == nil || p.current == p.idle {
 		return b
 	}
-	now := m.threads[p.current].priority
-	if b.priority == now && p.quantumEnd || b.priority > now && !m.idleProcessorFor(b) {
+	t := m.threads[p.current]
+	now := t.priority
+	if b.priority == now && (p.quantumEnd || t.op.kind == opUntil && !t.until()) || b.priority > now && !m.idleProcessorFor(b) {
 		return b
 	}
 	return nil
@@ -329,3 +330,10 @@ func (t *Thread) KeLeaveCriticalRegion() {
 	t.criticalRegions--
 	t.LeaveVoid()
 }
+
+// EnterRegion and LeaveRegion are KeEnterCriticalRegion and
+// KeLeaveCriticalRegion for the framework's own use.
+func (t *Thread) EnterRegion() { t.criticalRegions++ }
+
+// LeaveRegion: see EnterRegion.
+func (t *Thread) LeaveRegion() { t.criticalRegions-- }

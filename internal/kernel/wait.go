@@ -38,7 +38,7 @@ const (
 	waitNothing waitKind = iota
 	waitObject           // until a dispatcher object is signalled
 	waitDelay            // KeDelayExecutionThread
-	waitFlush            // KeFlushQueuedDpcs
+	waitCondition        // Thread.WaitUntil
 	waitWork             // a worker without work
 	waitCall             // until the framework calls Wake
 )
@@ -47,7 +47,7 @@ const (
 type waitState struct {
 	kind   waitKind
 	object uint64
-	mark   uint64 // of a flush
+	mark   uint64 // of KeFlushQueuedDpcs, else 0
 	status NTSTATUS
 	what   string // for reports
 }

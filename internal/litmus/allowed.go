@@ -111,7 +111,7 @@ func (c *compiler) outcomes(r *reader) []Outcome {
 		fail(r.line, "write: NAME = VALUE, NAME in {VALUE, VALUE}, or: bugcheck 0xA", "an outcome without components")
 	}
 	for i := range list {
-		c.order(r, list[i].Bindings)
+		order(r, list[i].Bindings, c.componentsOf(bugcheck))
 	}
 	return list
 }
@@ -130,13 +130,11 @@ func multiply(list []Outcome, name string, values []Value) []Outcome {
 }
 
 // order sorts bindings by component and checks that none is there twice.
-func (c *compiler) order(r *reader, list []Binding) {
+func order(r *reader, list []Binding, components []Component) {
 	position := func(b Binding) int {
-		return slices.IndexFunc(c.Components, func(comp Component) bool { return comp.Name == b.Name })
+		return slices.IndexFunc(components, func(comp Component) bool { return comp.Name == b.Name })
 	}
-	slices.SortStableFunc(list, func(a, b Binding) int {
-		return cmp.Or(cmp.Compare(position(a), position(b)), cmp.Compare(a.Name, b.Name))
-	})
+	slices.SortStableFunc(list, func(a, b Binding) int { return cmp.Compare(position(a), position(b)) })
 	for i := range list {
 		if i > 0 && list[i].Name == list[i-1].Name {
 			fail(r.line, "", "component %s is there twice", list[i].Name)
@@ -150,11 +148,19 @@ var bugcheckComponents = []Component{
 	{Name: "finding", Type: TypeSeq},
 }
 
+// componentsOf returns the components that an outcome can have.
+func (c *compiler) componentsOf(bugcheck bool) []Component {
+	if bugcheck {
+		return bugcheckComponents
+	}
+	return c.Components
+}
+
 // component returns the component with that name.
 func (c *compiler) component(r *reader, name string, bugcheck bool) *Component {
-	list, hint := c.Components, "name it in the section outcome"
+	list, hint := c.componentsOf(bugcheck), "name it in the section outcome"
 	if bugcheck {
-		list, hint = bugcheckComponents, "a bug check has p1 to p4 and finding"
+		hint = "a bug check has p1 to p4 and finding"
 	}
 	for i := range list {
 		if list[i].Name == name {

@@ -62,6 +62,8 @@
 //     scheduling point before each. All other instructions run together with the visible step before them, so that
 //     an observation that follows a call sees the machine as it is when the call returns.
 //   - Interrupts are taken at any scheduling point at which the processor accepts them; so are free steps.
+//   - A program may loop without a visible step (the compiler only refuses the plain cases): bound the instructions
+//     between two visible steps.
 //   - The private state of an activation is its program counter and the registers that are live there [Instr.Live].
 //   - OpUntil waits without giving up the processor or changing the IRQL. Its condition reads shared variables in one
 //     step; that and the observations are the test's view, not accesses of the driver.

@@ -27,10 +27,10 @@ func (b *body) emitResult(n *node) Type {
 func (b *body) emitCall(n *node) Type {
 	spec := findCall(n.text)
 	if spec == nil {
-		fail(b.line, "calls are "+callNames(), "unknown statement or call %q", n.text)
+		fail(b.line, callHint(n.text), "unknown statement or call %q", n.text)
 	}
 	if len(n.args) < spec.Needs || len(n.args) > len(spec.Params) {
-		fail(b.line, "write: "+usage(spec), "%s has %d arguments", n.text, len(n.args))
+		fail(b.line, "write: "+usage(spec), "wrong number of arguments for %s: %d", n.text, len(n.args))
 	}
 	var args []Arg
 	holds := TypeNone // type of what the first argument holds
@@ -84,7 +84,7 @@ func (b *body) reference(spec *Call, p *Param, n *node) (Arg, Type) {
 		fail(b.line, "declare it in the setup; write: "+usage(spec), "%s needs %s", spec.Name, p.What)
 	}
 	if !p.Of.has(o.Kind) {
-		fail(b.line, "write: "+usage(spec), "%s needs %s, %s is a %s", spec.Name, p.What, o.Name, o.Kind)
+		fail(b.line, "write: "+usage(spec), "%s needs %s, %s is %s", spec.Name, p.What, o.Name, article(o.Kind.String()))
 	}
 	if o.Kind == KindRing {
 		if !slices.Contains(ringRegisters, n.property) {
@@ -149,11 +149,14 @@ func usage(spec *Call) string {
 	return spec.Name + "(" + strings.Join(what, ", ") + ")"
 }
 
-// callNames lists the calls for a hint.
-func callNames() string {
+// callHint says which calls there are, or how a routine of Windows is called here.
+func callHint(name string) string {
 	var names []string
 	for i := range Calls {
+		if slices.Contains(strings.Fields(Calls[i].Routine), name) {
+			return "here it is: " + usage(&Calls[i])
+		}
 		names = append(names, Calls[i].Name)
 	}
-	return strings.Join(names, ", ")
+	return "calls are " + strings.Join(names, ", ")
 }

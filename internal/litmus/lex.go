@@ -3,6 +3,7 @@ package litmus
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // tokenKind is the kind of a token: for punctuation the token's text says the rest.
@@ -93,7 +94,8 @@ func lexOne(text string, line int) (token, int) {
 			return token{kind: tokenPunct, text: p}, len(p)
 		}
 	}
-	fail(line, "see the package comment of internal/litmus for the language", "unexpected character %q", text[0])
+	c, _ := utf8.DecodeRuneInString(text)
+	fail(line, "see the package comment of internal/litmus for the language", "unexpected character %q", c)
 	return token{}, 0
 }
 

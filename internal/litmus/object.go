@@ -1,6 +1,9 @@
 package litmus
 
-import "strconv"
+import (
+	"strconv"
+	"strings"
+)
 
 // ObjectID is the index of an object in Test.Objects.
 type ObjectID int
@@ -51,6 +54,14 @@ func nameOf(names []string, k int) string {
 		return names[k]
 	}
 	return strconv.Itoa(k)
+}
+
+// article puts "a" or "an" before a word.
+func article(word string) string {
+	if strings.IndexByte("aeiou", word[0]) >= 0 {
+		return "an " + word
+	}
+	return "a " + word
 }
 
 // kindSet is a set of object kinds.

@@ -167,7 +167,7 @@ func (c *compiler) observation(line int, kind ObjectKind, name string) *Observat
 	}
 	what, has := "a processor", []string{}
 	if kind != 0 {
-		what = "a " + kind.String()
+		what = article(kind.String())
 	}
 	for _, o := range Observations {
 		if findObservation(kind, o.Name) != nil && !slices.Contains(has, o.Name) {

@@ -212,7 +212,7 @@ func (c *compiler) initialValues(r *reader, o *Object) {
 	for {
 		e := c.constant(r, o)
 		if len(o.Cell.Values) > 0 && e.Type != o.Cell.Type {
-			fail(r.line, "all values of a register have one type", "a %s among values that are a %s", e.Type, o.Cell.Type)
+			fail(r.line, "all values of a register have one type", "a %s after a %s", e.Type, o.Cell.Type)
 		}
 		o.Cell.Type = e.Type
 		o.Cell.Values = append(o.Cell.Values, e)
@@ -255,13 +255,13 @@ func (c *compiler) word(text string) *Expr {
 
 // objectOf takes the name of an object of one of those kinds.
 func (c *compiler) objectOf(r *reader, want kindSet) *Object {
-	name := r.name("a "+want.String(), "")
+	name := r.name("the name of "+article(want.String()), "")
 	o := c.Object(name)
 	if o == nil {
 		fail(r.line, "declare objects in the setup, above their first use", "unknown name %q", name)
 	}
 	if !want.has(o.Kind) {
-		fail(r.line, "a "+want.String()+" is needed here", "%s is a %s", name, o.Kind)
+		fail(r.line, article(want.String())+" is needed here", "%s is %s", name, article(o.Kind.String()))
 	}
 	return o
 }

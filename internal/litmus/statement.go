@@ -96,7 +96,7 @@ func (b *body) assign(name string, n *node) {
 			if o.Kind == KindRegister {
 				hint = "write: write(" + name + ", VALUE)"
 			}
-			fail(b.line, hint, "%s is a %s", name, o.Kind)
+			fail(b.line, hint, "%s is %s", name, article(o.Kind.String()))
 		}
 		e := b.expr(n)
 		b.wantType(name, o.Cell.Type, e.Type)
@@ -228,7 +228,7 @@ func (b *body) returnStatement(r *reader) {
 	}
 	e := b.expr(r.expression())
 	if e.Type != b.result {
-		fail(b.line, "write: return T, or: return F", "%s returns %s, not a %s", b.Name, b.result, e.Type)
+		fail(b.line, "write: return T, or: return F", "%s returns a %s, not a %s", b.Name, b.result, e.Type)
 	}
 	b.emit(Instr{Op: OpReturn, Expr: e})
 }

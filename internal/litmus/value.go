@@ -21,7 +21,7 @@ const (
 	TypeSeq         // sequence of values, only as component of an outcome
 )
 
-var typeNames = [...]string{"nothing", "number", "T or F", "processor", "word", "handle", "status", "sequence"}
+var typeNames = [...]string{"nothing", "number", "truth value", "processor", "word", "handle", "status", "sequence"}
 
 // String names the type for a message.
 func (t Type) String() string { return nameOf(typeNames[:], int(t)) }

@@ -1,0 +1,162 @@
+package wdf
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// callbackLock is the lock of a device or a queue that automatic
+// serialization holds around callbacks (SER-1, SER-4).
+type callbackLock struct {
+	cell    uint64 // KSPIN_LOCK, or KEVENT of a passive lock; 0: no lock
+	passive bool
+	owner   int32 // thread + 1 that holds it
+	oldIRQL uint8
+}
+
+// resolveScope returns the scope and level in force for an object, following
+// inheritance to the driver; a driver that says nothing has no scope and
+// dispatch level.
+func (f *Framework) resolveScope(i id) (scope SynchronizationScope, passive bool) {
+	scope, level := SynchronizationScopeInherit, ExecutionLevelInherit
+	for ; i != 0; i = f.objects[i].parent {
+		if scope == SynchronizationScopeInherit {
+			scope = f.objects[i].scope
+		}
+		if level == ExecutionLevelInherit {
+			level = f.objects[i].level
+		}
+	}
+	if scope == SynchronizationScopeInherit {
+		scope = SynchronizationScopeNone
+	}
+	return scope, level == ExecutionLevelPassive
+}
+
+// makeCallbackLock gives a device or queue its lock.
+func (s *Sys) makeCallbackLock(i id) {
+	f := s.f
+	_, passive := f.resolveScope(i)
+	l := callbackLock{passive: passive}
+	name := f.m.NameOf(uint64(i.handle())) + " callback lock"
+	if passive {
+		l.cell = f.m.Mem.Alloc(kernel.EventSize, kernel.PoolTag("FxCb"), false, s.ActivationID())
+		s.InitializeEvent(l.cell, kernel.SynchronizationEvent, true)
+		f.m.SetName(l.cell, name)
+	} else {
+		l.cell = f.m.Mem.Alloc(8, kernel.PoolTag("FxCb"), false, s.ActivationID())
+		f.m.NameLock(l.cell, name)
+	}
+	f.objects[i].lock = l
+}
+
+// serializer returns the object whose callback lock automatic serialization
+// holds for callbacks of an object with this parent; 0 if there is none
+// (SER-2). passive says whether the callbacks run at PASSIVE_LEVEL; a parent of
+// the other level is STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL (SER-3).
+func (s *Sys) serializer(parent id, passive bool) (id, NTSTATUS) {
+	f := s.f
+	scope, passiveParent := f.resolveScope(parent)
+	if scope == SynchronizationScopeNone {
+		return 0, StatusSuccess
+	}
+	if passive != passiveParent {
+		s.verifierBreak("STATUS_WDF_INCOMPATIBLE_EXECUTION_LEVEL", "SER-3",
+			"automatic serialization of a %s callback under %s, whose callbacks run %s", levelText(passive),
+			f.m.NameOf(uint64(parent.handle())), levelText(passiveParent))
+		return 0, StatusWdfIncompatibleExecutionLevel
+	}
+	if scope == SynchronizationScopeQueue && f.objects[parent].typ == TypeQueue {
+		return parent, StatusSuccess
+	}
+	return f.deviceOf(parent), StatusSuccess
+}
+
+func levelText(passive bool) string {
+	if passive {
+		return "at PASSIVE_LEVEL"
+	}
+	return "up to DISPATCH_LEVEL"
+}
+
+// acquireCallbackLock takes the lock of an object; taking it again is bug check
+// 0x10D/2 (SER-6).
+func (s *Sys) acquireCallbackLock(i id) {
+	l := &s.f.objects[i].lock
+	if l.owner == int32(s.ID())+1 {
+		s.BugCheck(0x10D, [4]uint64{2, l.cell}, "SER-6", fmt.Sprintf(
+			"%s is acquired by the thread that holds it already", s.f.m.NameOf(l.cell)))
+	}
+	if l.passive {
+		s.EnterRegion()
+		s.WaitFor(l.cell, kernel.Forever)
+		s.f.objects[i].lock.owner = int32(s.ID()) + 1
+		return
+	}
+	old := s.AcquireSpinLock(l.cell)
+	l = &s.f.objects[i].lock
+	l.owner, l.oldIRQL = int32(s.ID())+1, old
+}
+
+// releaseCallbackLock gives the lock back.
+func (s *Sys) releaseCallbackLock(i id) {
+	l := &s.f.objects[i].lock
+	l.owner = 0
+	if l.passive {
+		s.SetEvent(l.cell)
+		s.LeaveRegion()
+		return
+	}
+	s.ReleaseSpinLock(l.cell, l.oldIRQL)
+}
+
+// ownsCallbackLock reports whether the calling thread holds the lock.
+func (s *Sys) ownsCallbackLock(i id) bool {
+	return i != 0 && s.f.objects[i].lock.owner == int32(s.ID())+1
+}
+
+// serialized calls f with the callback lock of an object held; with object 0
+// without a lock.
+func (s *Sys) serialized(i id, f func()) {
+	if i == 0 {
+		f()
+		return
+	}
+	s.acquireCallbackLock(i)
+	f()
+	s.releaseCallbackLock(i)
+}
+
+var (
+	svcWdfObjectAcquireLock = kernel.NewService("WdfObjectAcquireLock")
+	svcWdfObjectReleaseLock = kernel.NewService("WdfObjectReleaseLock")
+)
+
+// WdfObjectAcquireLock takes the callback lock of a device or queue.
+// IRQL <= DISPATCH_LEVEL (PASSIVE_LEVEL for a passive lock). An object without
+// one is bug check 0x10D/0xB (SER-7).
+func (s *Sys) WdfObjectAcquireLock(h WDFOBJECT) {
+	s.Enter(svcWdfObjectAcquireLock, uint64(h))
+	s.acquireCallbackLock(s.lockOwner(h))
+	s.LeaveVoid()
+}
+
+// WdfObjectReleaseLock gives the callback lock back.
+func (s *Sys) WdfObjectReleaseLock(h WDFOBJECT) {
+	s.Enter(svcWdfObjectReleaseLock, uint64(h))
+	s.releaseCallbackLock(s.lockOwner(h))
+	s.LeaveVoid()
+}
+
+func (s *Sys) lockOwner(h WDFOBJECT) id {
+	i := s.lookup(h, TypeObject)
+	if s.f.objects[i].lock.cell == 0 {
+		s.BugCheck(0x10D, [4]uint64{0xB, uint64(h), 0}, "SER-7", s.f.m.NameOf(uint64(h))+" has no callback lock")
+	}
+	if limit := uint8(kernel.DispatchLevel); s.IRQL() > limit {
+		s.Report(kernel.Finding{Rule: "KmdfIrql", Clause: "IRQL-12", Text: "the callback lock is taken at " + trace.LevelName(s.IRQL())})
+	}
+	return i
+}

@@ -1,0 +1,179 @@
+package wdf
+
+import (
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// PowerState is WDF_POWER_DEVICE_STATE.
+type PowerState uint32
+
+// Device power states.
+const (
+	PowerDeviceInvalid PowerState = 0
+	PowerDeviceD0      PowerState = 1
+	PowerDeviceD1      PowerState = 2
+	PowerDeviceD2      PowerState = 3
+	PowerDeviceD3      PowerState = 4
+	PowerDeviceD3Final PowerState = 5
+)
+
+func (p PowerState) String() string {
+	return [...]string{"invalid", "D0", "D1", "D2", "D3", "D3Final"}[min(p, 6)]
+}
+
+// PnpPowerEventCallbacks is WDF_PNPPOWER_EVENT_CALLBACKS.
+type PnpPowerEventCallbacks struct {
+	EvtDeviceD0Entry                      Callback
+	EvtDeviceD0EntryPostInterruptsEnabled Callback
+	EvtDeviceD0Exit                       Callback
+	EvtDeviceD0ExitPreInterruptsDisabled  Callback
+	EvtDevicePrepareHardware              Callback
+	EvtDeviceReleaseHardware              Callback
+	EvtDeviceSelfManagedIoCleanup         Callback
+	EvtDeviceSelfManagedIoFlush           Callback
+	EvtDeviceSelfManagedIoInit            Callback
+	EvtDeviceSelfManagedIoSuspend         Callback
+	EvtDeviceSelfManagedIoRestart         Callback
+	EvtDeviceSurpriseRemoval              Callback
+	EvtDeviceQueryRemove                  Callback
+	EvtDeviceQueryStop                    Callback
+}
+
+// DeviceInit is WDFDEVICE_INIT: what EvtDriverDeviceAdd says about the device
+// that it makes.
+type DeviceInit struct {
+	callbacks        PnpPowerEventCallbacks
+	requestContext   *ObjectAttributes
+	notPowerPageable bool
+	device           id
+}
+
+// pnpState is where a device is in its life.
+type pnpState uint8
+
+const (
+	pnpInit      pnpState = iota // EvtDriverDeviceAdd
+	pnpPreparing                 // EvtDevicePrepareHardware
+	pnpStarted
+	pnpStopped
+	pnpSurpriseRemoved
+	pnpRemoved
+)
+
+// device is a WDFDEVICE.
+type device struct {
+	object             id
+	pnp                pnpState
+	power              PowerState
+	notPowerPageable   bool
+	selfManagedStarted bool
+	accepting          bool   // the device interface is enabled: requests may come
+	location           uint32 // number of the function on its bus
+	raw, translated    id     // resource lists
+	defaultQueue       id
+	queueByType        [3]id // WdfDeviceConfigureRequestDispatching: read, write, control
+	interrupts         int32 // number of interrupt objects
+	requestAttributes  requestAttributes
+	callbacks          PnpPowerEventCallbacks
+}
+
+// requestAttributes are the attributes that each request gets.
+type requestAttributes struct {
+	context          *ContextType
+	cleanup, destroy Callback
+}
+
+func (f *Framework) deviceInit(a uint64) *DeviceInit {
+	if a != initAddress || f.init == nil {
+		return nil
+	}
+	return f.init
+}
+
+// initAddress stands for the WDFDEVICE_INIT of the EvtDriverDeviceAdd that
+// runs.
+const initAddress = 0xFFFFE0EF_00000000
+
+var (
+	svcWdfDeviceInitSetPnpPowerEventCallbacks = kernel.NewService("WdfDeviceInitSetPnpPowerEventCallbacks")
+	svcWdfDeviceInitSetRequestAttributes      = kernel.NewService("WdfDeviceInitSetRequestAttributes")
+	svcWdfDeviceInitSetPowerNotPageable       = kernel.NewService("WdfDeviceInitSetPowerNotPageable")
+	svcWdfDeviceCreate                        = kernel.NewService("WdfDeviceCreate")
+	svcWdfDeviceGetDriver                     = kernel.NewService("WdfDeviceGetDriver")
+	svcWdfDeviceGetDefaultQueue               = kernel.NewService("WdfDeviceGetDefaultQueue")
+)
+
+// WdfDeviceInitSetPnpPowerEventCallbacks registers the PnP and power callbacks.
+// PASSIVE_LEVEL.
+func (s *Sys) WdfDeviceInitSetPnpPowerEventCallbacks(init *DeviceInit, c *PnpPowerEventCallbacks) {
+	s.Enter(svcWdfDeviceInitSetPnpPowerEventCallbacks)
+	s.requirePointer(init != nil, "DeviceInit")
+	s.requirePointer(c != nil, "PnpPowerEventCallbacks")
+	init.callbacks = *c
+	s.LeaveVoid()
+}
+
+// WdfDeviceInitSetRequestAttributes says which context each request gets.
+// PASSIVE_LEVEL.
+func (s *Sys) WdfDeviceInitSetRequestAttributes(init *DeviceInit, a *ObjectAttributes) {
+	s.Enter(svcWdfDeviceInitSetRequestAttributes)
+	s.requirePointer(init != nil, "DeviceInit")
+	s.requirePointer(a != nil, "RequestAttributes")
+	init.requestContext = a
+	s.LeaveVoid()
+}
+
+// WdfDeviceInitSetPowerNotPageable says that the device is needed to page: its
+// interrupts stay connected in Dx (WDFI-28). PASSIVE_LEVEL.
+func (s *Sys) WdfDeviceInitSetPowerNotPageable(init *DeviceInit) {
+	s.Enter(svcWdfDeviceInitSetPowerNotPageable)
+	s.requirePointer(init != nil, "DeviceInit")
+	init.notPowerPageable = true
+	s.LeaveVoid()
+}
+
+// WdfDeviceCreate makes the device object; called from EvtDriverDeviceAdd, once.
+// PASSIVE_LEVEL.
+func (s *Sys) WdfDeviceCreate(init *DeviceInit, a *ObjectAttributes) (WDFDEVICE, NTSTATUS) {
+	s.Enter(svcWdfDeviceCreate)
+	s.requirePointer(init != nil, "DeviceInit")
+	f := s.f
+	if init.device != 0 {
+		return 0, s.LeaveStatus(StatusInvalidDeviceState)
+	}
+	if a != nil && a.ParentObject != 0 {
+		return 0, s.LeaveStatus(StatusWdfParentAssignmentNotAllowed)
+	}
+	d := device{callbacks: init.callbacks, notPowerPageable: init.notPowerPageable, power: PowerDeviceD3Final}
+	if r := init.requestContext; r != nil {
+		d.requestAttributes = requestAttributes{r.ContextType, r.EvtCleanupCallback, r.EvtDestroyCallback}
+	}
+	f.devices = append(f.devices, d)
+	n := len(f.devices) - 1
+	i := s.create(TypeDevice, f.theDriver(), n, a, "")
+	f.devices[n].object = i
+	f.objects[i].noDelete = true
+	s.makeCallbackLock(i)
+	init.device = i
+	return i.handle(), s.LeaveStatus(StatusSuccess)
+}
+
+// WdfDeviceGetDriver returns the driver of a device. Any IRQL.
+func (s *Sys) WdfDeviceGetDriver(h WDFDEVICE) WDFDRIVER {
+	s.Enter(svcWdfDeviceGetDriver, uint64(h))
+	d := s.f.objects[s.lookup(h, TypeDevice)].parent.handle()
+	s.Leave(trace.Hex, uint64(d))
+	return d
+}
+
+// WdfDeviceGetDefaultQueue returns the default queue of a device, 0 if it has
+// none. IRQL <= DISPATCH_LEVEL.
+func (s *Sys) WdfDeviceGetDefaultQueue(h WDFDEVICE) WDFQUEUE {
+	s.Enter(svcWdfDeviceGetDefaultQueue, uint64(h))
+	q := s.device(s.lookup(h, TypeDevice)).defaultQueue.handle()
+	s.Leave(trace.Hex, uint64(q))
+	return q
+}
+
+func (s *Sys) device(i id) *device { return &s.f.devices[s.f.objects[i].index] }

@@ -1,0 +1,396 @@
+package wdf
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// TriState is WDF_TRI_STATE.
+type TriState int32
+
+// Values of TriState.
+const (
+	False      TriState = 0
+	True       TriState = 1
+	UseDefault TriState = 2
+)
+
+// Accepted sizes of WDF_INTERRUPT_CONFIG in bytes (WDFI-2).
+const (
+	InterruptConfigSize   = 104 // 1.13 and later
+	interruptConfigSize11 = 96
+	interruptConfigSize9  = 56
+)
+
+// InterruptConfig is WDF_INTERRUPT_CONFIG.
+type InterruptConfig struct {
+	Size                      uint32
+	SpinLock                  WDFSPINLOCK
+	ShareVector               TriState
+	FloatingSave              bool
+	AutomaticSerialization    bool
+	EvtInterruptIsr           Callback
+	EvtInterruptDpc           Callback
+	EvtInterruptEnable        Callback
+	EvtInterruptDisable       Callback
+	EvtInterruptWorkItem      Callback
+	InterruptRaw              *Resource
+	InterruptTranslated       *Resource
+	WaitLock                  WDFWAITLOCK
+	PassiveHandling           bool
+	ReportInactiveOnPowerDown TriState
+	CanWakeDevice             bool
+}
+
+// InterruptConfigInit is WDF_INTERRUPT_CONFIG_INIT.
+func InterruptConfigInit(isr, dpc Callback) InterruptConfig {
+	return InterruptConfig{Size: InterruptConfigSize, ShareVector: UseDefault, EvtInterruptIsr: isr,
+		EvtInterruptDpc: dpc, ReportInactiveOnPowerDown: UseDefault}
+}
+
+// interrupt is a WDFINTERRUPT.
+type interrupt struct {
+	object  id
+	device  id
+	number  uint32 // MessageNumber (WDFI-15)
+	isr     Callback
+	dpc     Callback
+	enable  Callback
+	disable Callback
+	work    Callback
+	kdpc    uint64 // KDPC of the internal DPC (QD-1)
+	spin    id     // WDFSPINLOCK of the driver, 0: none
+	serial  id     // whose callback lock is held around the DPC or work item; 0: none
+	share   TriState
+	prepare bool // made in EvtDevicePrepareHardware
+
+	// From the resources, EvtDevicePrepareHardware to EvtDeviceReleaseHardware
+	// (WDFI-16).
+	vector, irql, syncIRQL uint8
+	shared, latched        bool
+	message                bool
+	affinity               uint64
+
+	connection    kernel.InterruptID // 0: not connected
+	stored        bool               // the framework has stored the interrupt pointer (INT-21)
+	disconnecting bool               // latched line: ISRs are discarded (INT-22)
+	enabled       bool               // EvtInterruptEnable succeeded
+	forced        bool               // WdfInterruptDisable (WDFI-29)
+	oldIRQL       uint8              // the one slot of WdfInterruptAcquireLock (ILK-1)
+	unlocked      bool               // the last acquire did not lock (ILK-3)
+	workQueued    bool               // the work item is enqueued and not started (QW-3)
+	workRunning   int16
+}
+
+var (
+	svcWdfInterruptCreate              = kernel.NewService("WdfInterruptCreate")
+	svcWdfInterruptQueueDpcForIsr      = kernel.NewService("WdfInterruptQueueDpcForIsr")
+	svcWdfInterruptQueueWorkItemForIsr = kernel.NewService("WdfInterruptQueueWorkItemForIsr")
+	svcWdfInterruptGetDevice           = kernel.NewService("WdfInterruptGetDevice")
+	svcWdfInterruptGetInfo             = kernel.NewService("WdfInterruptGetInfo")
+	svcWdfInterruptWdmGetInterrupt     = kernel.NewService("WdfInterruptWdmGetInterrupt")
+)
+
+// WdfInterruptCreate makes an interrupt object, in EvtDriverDeviceAdd or in
+// EvtDevicePrepareHardware. IRQL <= DISPATCH_LEVEL. The checks are those of
+// WDFI-1 to WDFI-14, in that order.
+func (s *Sys) WdfInterruptCreate(h WDFDEVICE, c *InterruptConfig, a *ObjectAttributes) (WDFINTERRUPT, NTSTATUS) {
+	s.Enter(svcWdfInterruptCreate, uint64(h))
+	dev := s.lookup(h, TypeDevice)
+	s.requirePointer(c != nil, "Configuration")
+	s.Step()
+	if st := s.checkInterruptConfig(dev, c, a); st.Failed() {
+		return 0, s.LeaveStatus(st)
+	}
+	parent := s.parentOr(a, dev)
+	if t := s.f.objects[parent].typ; t != TypeDevice && t != TypeQueue || s.f.deviceOf(parent) != dev {
+		return 0, s.LeaveStatus(StatusInvalidParameter) // WDFI-12, CON-3
+	}
+	in := interrupt{
+		device: dev, number: uint32(s.device(dev).interrupts), isr: c.EvtInterruptIsr, dpc: c.EvtInterruptDpc,
+		enable: c.EvtInterruptEnable, disable: c.EvtInterruptDisable, work: c.EvtInterruptWorkItem,
+		share: c.ShareVector, prepare: s.device(dev).pnp == pnpPreparing,
+	}
+	if c.AutomaticSerialization {
+		var st NTSTATUS
+		if in.serial, st = s.serializer(parent, c.EvtInterruptWorkItem != 0); st.Failed() {
+			return 0, s.LeaveStatus(st)
+		}
+	}
+	if c.SpinLock != 0 {
+		in.spin = s.lookup(c.SpinLock, TypeSpinLock)
+		s.f.spinLocks[s.f.objects[in.spin].index].interrupt = true
+	}
+	i := s.addInterrupt(in, parent, a)
+	if in.prepare {
+		s.f.interrupts[s.f.objects[i].index].assign(c.InterruptTranslated, s.messageOffset(dev, c.InterruptTranslated, i))
+	}
+	return i.handle(), s.LeaveStatus(StatusSuccess)
+}
+
+// addInterrupt makes the object and its internal DPC.
+func (s *Sys) addInterrupt(in interrupt, parent id, a *ObjectAttributes) id {
+	f := s.f
+	in.kdpc = f.m.Mem.Alloc(kernel.DPCSize, kernel.PoolTag("FxIn"), false, s.ActivationID())
+	f.interrupts = append(f.interrupts, in)
+	n := len(f.interrupts) - 1
+	i := s.create(TypeInterrupt, parent, n, a, "")
+	f.interrupts[n].object = i
+	f.objects[i].noDelete = true
+	if f.objects[parent].typ == TypeQueue {
+		f.objects[parent].noDelete = true
+	}
+	s.InitializeDPC(in.kdpc, f.thunks.dpc, uint64(n))
+	f.m.SetName(in.kdpc, f.m.NameOf(uint64(i.handle()))+" DPC")
+	s.device(in.device).interrupts++
+	return i
+}
+
+// checkInterruptConfig does the checks of WDFI-2 to WDFI-10.
+func (s *Sys) checkInterruptConfig(dev id, c *InterruptConfig, a *ObjectAttributes) NTSTATUS {
+	switch c.Size {
+	case InterruptConfigSize, interruptConfigSize11, interruptConfigSize9:
+	default:
+		return StatusInfoLengthMismatch
+	}
+	switch {
+	case c.EvtInterruptIsr == 0:
+		return StatusInvalidParameter // WDFI-3
+	case a != nil && a.ParentObject != 0 && !c.AutomaticSerialization:
+		return StatusWdfParentAssignmentNotAllowed // WDFI-4
+	case a != nil && a.ExecutionLevel > ExecutionLevelInherit:
+		return StatusWdfExecutionLevelInvalid
+	case a != nil && a.SynchronizationScope > SynchronizationScopeInherit:
+		return StatusWdfSynchronizationScopeInvalid
+	}
+	if st := s.checkInterruptTime(dev, c); st.Failed() {
+		return st
+	}
+	switch {
+	case c.EvtInterruptDpc != 0 && c.EvtInterruptWorkItem != 0:
+		return StatusInvalidParameter // WDFI-9
+	case c.WaitLock != 0 && !c.PassiveHandling, c.SpinLock != 0 && c.PassiveHandling:
+		return StatusInvalidParameter // WDFI-10
+	case c.PassiveHandling:
+		s.Unsupported("passive-level interrupts (WDF_INTERRUPT_CONFIG.PassiveHandling)")
+	case c.ReportInactiveOnPowerDown == True:
+		s.Unsupported("WDF_INTERRUPT_CONFIG.ReportInactiveOnPowerDown")
+	}
+	return StatusSuccess
+}
+
+// checkInterruptTime does the checks of WDFI-5 to WDFI-8: what is allowed in
+// EvtDriverDeviceAdd and what in EvtDevicePrepareHardware.
+func (s *Sys) checkInterruptTime(dev id, c *InterruptConfig) NTSTATUS {
+	switch s.device(dev).pnp {
+	case pnpInit:
+		if c.InterruptRaw != nil || c.InterruptTranslated != nil || c.CanWakeDevice {
+			return StatusInvalidParameter
+		}
+	case pnpPreparing:
+		if c.InterruptRaw == nil || c.InterruptTranslated == nil || c.ShareVector != UseDefault {
+			return StatusInvalidDeviceState
+		}
+		if c.CanWakeDevice {
+			s.Unsupported("wake interrupts (WDF_INTERRUPT_CONFIG.CanWakeDevice)")
+		}
+	default:
+		return StatusInvalidDeviceState
+	}
+	return StatusSuccess
+}
+
+// assign takes over a translated descriptor (WDFI-16).
+func (in *interrupt) assign(r *Resource, message uint32) {
+	in.vector, in.irql, in.syncIRQL = uint8(r.Vector+message), r.Level, r.Level
+	in.affinity = r.Affinity
+	in.latched = r.Flags&CmResourceInterruptLatched != 0
+	in.message = r.Flags&CmResourceInterruptMessage != 0
+	in.shared = r.ShareDisposition == CmResourceShareShared
+}
+
+// messageOffset returns which message of a multi-message descriptor an object
+// made in EvtDevicePrepareHardware gets: the next one.
+func (s *Sys) messageOffset(dev id, r *Resource, self id) (n uint32) {
+	for i := range s.f.interrupts {
+		in := &s.f.interrupts[i]
+		if in.device == dev && in.object != self && in.prepare && in.message &&
+			uint32(in.vector) >= r.Vector && uint32(in.vector) < r.Vector+uint32(r.MessageCount) {
+			n++
+		}
+	}
+	return n
+}
+
+// interrupt returns the row of a WDFINTERRUPT handle.
+func (s *Sys) interrupt(h WDFINTERRUPT) (*interrupt, int32) {
+	n := s.f.objects[s.lookup(h, TypeInterrupt)].index
+	return &s.f.interrupts[n], n
+}
+
+// interruptThunk is the service routine that the framework connects (INT-21,
+// INT-22): (KINTERRUPT, number of the row, message).
+func (s *Sys) interruptThunk(a kernel.Args) uint64 {
+	in := &s.f.interrupts[a[1]]
+	early := in.latched && !in.message
+	switch {
+	case early && in.disconnecting, !early && !in.stored:
+		s.note(trace.Note, s.f.m.NameOf(uint64(in.object.handle())), "the framework drops an interrupt during connect or disconnect")
+		return 0
+	}
+	return s.call("EvtInterruptIsr", in.isr, uint64(in.object.handle()), a[2])
+}
+
+// WdfInterruptQueueDpcForIsr queues the interrupt's EvtInterruptDpc. TRUE: newly
+// queued; FALSE: it was queued already and has not been dequeued. A DPC that
+// runs is not queued (QD-1 to QD-3). IRQL <= DIRQL.
+func (s *Sys) WdfInterruptQueueDpcForIsr(h WDFINTERRUPT) bool {
+	s.Enter(svcWdfInterruptQueueDpcForIsr, uint64(h))
+	in, _ := s.interrupt(h)
+	if in.work != 0 {
+		s.Report(kernel.Finding{Rule: "WdfInterruptQueueDpcForIsr with EvtInterruptWorkItem", Clause: "QD-9", Text: "the interrupt has an " +
+			"EvtInterruptWorkItem: the call behaves as WdfInterruptQueueWorkItemForIsr"})
+	} else if in.dpc == 0 {
+		s.Report(kernel.Finding{Rule: "WdfInterruptQueueDpcForIsr without EvtInterruptDpc", Clause: "QD-8", Text: "no EvtInterruptDpc is " +
+			"registered: the DPC will call a NULL pointer"})
+	}
+	return s.LeaveBool(s.InsertDPC(in.kdpc, uint64(in.object.handle()), 0))
+}
+
+// interruptDPCThunk is the routine of the internal DPC: it calls
+// EvtInterruptDpc(interrupt, device), or enqueues the work item (QD-9, QD-11).
+func (s *Sys) interruptDPCThunk(a kernel.Args) uint64 {
+	n := int32(a[1])
+	in := s.f.interrupts[n]
+	if in.work != 0 {
+		s.enqueueInterruptWork(n)
+		return 0
+	}
+	s.serialized(in.serial, func() {
+		s.call("EvtInterruptDpc", in.dpc, uint64(in.object.handle()), uint64(in.device.handle()))
+	})
+	return 0
+}
+
+// WdfInterruptQueueWorkItemForIsr queues the interrupt's EvtInterruptWorkItem:
+// directly at IRQL <= DISPATCH_LEVEL (QW-1), through the internal DPC above
+// (QW-2). TRUE does not promise a further callback. IRQL <= DIRQL.
+func (s *Sys) WdfInterruptQueueWorkItemForIsr(h WDFINTERRUPT) bool {
+	s.Enter(svcWdfInterruptQueueWorkItemForIsr, uint64(h))
+	in, n := s.interrupt(h)
+	if in.work == 0 {
+		s.Report(kernel.Finding{Rule: "WdfInterruptQueueWorkItemForIsr without EvtInterruptWorkItem", Clause: "QW-4",
+			Text: "no EvtInterruptWorkItem is registered"})
+		if s.IRQL() <= DispatchLevel {
+			s.BugCheck(0xD1, [4]uint64{0, uint64(s.IRQL()), 0, 0}, "QW-4", "the framework uses a work item that does not exist")
+		}
+	}
+	if s.IRQL() > DispatchLevel {
+		return s.LeaveBool(s.InsertDPC(in.kdpc, uint64(in.object.handle()), 0))
+	}
+	s.Step()
+	return s.LeaveBool(s.enqueueInterruptWork(n))
+}
+
+// enqueueInterruptWork enqueues the work item unless it is enqueued already.
+func (s *Sys) enqueueInterruptWork(n int32) bool {
+	in := &s.f.interrupts[n]
+	if in.workQueued {
+		return false
+	}
+	in.workQueued = true
+	s.f.m.QueueWork(uint64(in.object.handle()), "interrupt work item", s.f.thunks.interruptWork, kernel.Args{uint64(n)})
+	return true
+}
+
+// interruptWorkThunk is the routine of the work item. The mark is cleared
+// before the callback: a request during it is accepted (QW-3).
+func (s *Sys) interruptWorkThunk(a kernel.Args) uint64 {
+	n := a[0]
+	s.f.interrupts[n].workQueued = false
+	s.f.interrupts[n].workRunning++
+	in := s.f.interrupts[n]
+	s.serialized(in.serial, func() {
+		s.call("EvtInterruptWorkItem", in.work, uint64(in.object.handle()), uint64(in.device.handle()))
+	})
+	s.f.interrupts[n].workRunning--
+	return 0
+}
+
+// WdfInterruptGetDevice returns the device of an interrupt. Any IRQL.
+func (s *Sys) WdfInterruptGetDevice(h WDFINTERRUPT) WDFDEVICE {
+	s.Enter(svcWdfInterruptGetDevice, uint64(h))
+	in, _ := s.interrupt(h)
+	d := in.device.handle()
+	s.Leave(trace.Hex, uint64(d))
+	return d
+}
+
+// InterruptInfo is WDF_INTERRUPT_INFO.
+type InterruptInfo struct {
+	TargetProcessorSet uint64
+	MessageNumber      uint32
+	Vector             uint32
+	Irql               uint8
+	Mode               uint32 // 0 level-sensitive, 1 latched
+	Polarity           uint32 // never filled in
+	MessageSignaled    bool
+	ShareDisposition   uint8
+	Group              uint16
+}
+
+// WdfInterruptGetInfo fills in info. Outside EvtDevicePrepareHardware to
+// EvtDeviceReleaseHardware all but MessageNumber is zero (WDFI-18). IRQL <=
+// DISPATCH_LEVEL.
+func (s *Sys) WdfInterruptGetInfo(h WDFINTERRUPT, info *InterruptInfo) {
+	s.Enter(svcWdfInterruptGetInfo, uint64(h))
+	in, _ := s.interrupt(h)
+	s.requirePointer(info != nil, "Info")
+	*info = InterruptInfo{MessageNumber: in.number}
+	if in.vector != 0 {
+		info.TargetProcessorSet, info.Vector, info.Irql = in.affinity, uint32(in.vector), in.irql
+		info.MessageSignaled, info.ShareDisposition = in.message, CmResourceShareDeviceExclusive
+		if in.latched {
+			info.Mode = 1
+		}
+		if in.shared {
+			info.ShareDisposition = CmResourceShareShared
+		}
+	}
+	s.LeaveVoid()
+}
+
+// WdfInterruptWdmGetInterrupt returns the KINTERRUPT, 0 when not connected
+// (WDFI-31). Any IRQL.
+func (s *Sys) WdfInterruptWdmGetInterrupt(h WDFINTERRUPT) uint64 {
+	s.Enter(svcWdfInterruptWdmGetInterrupt, uint64(h))
+	in, _ := s.interrupt(h)
+	var k uint64
+	if in.stored {
+		k = s.f.m.KInterrupt(in.connection)
+	}
+	s.Leave(trace.Hex, k)
+	return k
+}
+
+// rundownInterrupt is the disposal of an interrupt (WDFI-33).
+func (s *Sys) rundownInterrupt(n int32) {
+	s.FlushDPCs()
+	s.flushInterruptWork(n)
+}
+
+// flushInterruptWork waits until the work item is neither queued nor running
+// (WDFI-26). From the work item itself it would wait for ever (WDFI-29).
+func (s *Sys) flushInterruptWork(n int32) {
+	f := s.f
+	if kind, object := s.Activation(); kind == kernel.WorkItemActivation && object == uint64(f.interrupts[n].object.handle()) {
+		s.Stop(kernel.Finding{Rule: "deadlock", Clause: "WDFI-29", Text: fmt.Sprintf(
+			"the work item of %s waits for itself to end; Windows hangs here", f.m.NameOf(object))})
+	}
+	s.WaitUntil("the work item of an interrupt", func() bool {
+		in := &f.interrupts[n]
+		return !in.workQueued && in.workRunning == 0
+	})
+}

@@ -1,0 +1,235 @@
+package wdf
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// The functions of this file are what the PnP manager and the power manager
+// ask of a driver, in a thread at PASSIVE_LEVEL. Each is one walk through the
+// framework's state machine: read them to see which callback comes when
+// (WDFI-22, WDFI-24, PWR-6, PWR-7).
+
+// AddDevice asks the driver for a device: EvtDriverDeviceAdd. location is the
+// number of the function on its bus. The handle is 0 if the driver did not make
+// a device.
+func (s *Sys) AddDevice(location uint32) (WDFDEVICE, NTSTATUS) {
+	f := s.f
+	if len(f.drivers) == 0 || f.drivers[0].add == 0 {
+		return 0, StatusInvalidDeviceRequest
+	}
+	init := &DeviceInit{}
+	f.init = init
+	st := NTSTATUS(s.call("EvtDriverDeviceAdd", f.drivers[0].add, uint64(f.drivers[0].object.handle()), initAddress))
+	f.init = nil
+	if init.device == 0 {
+		if !st.Failed() {
+			st = StatusInvalidDeviceState
+		}
+		return 0, st
+	}
+	if st.Failed() {
+		s.deleteObject(init.device)
+		return 0, st
+	}
+	s.device(init.device).location = location
+	return init.device.handle(), st
+}
+
+// StartDevice gives a device its resources and brings it to D0 (WDFI-22).
+func (s *Sys) StartDevice(h WDFDEVICE, raw, translated []Resource) NTSTATUS {
+	dev := s.lookup(h, TypeDevice)
+	d := s.device(dev)
+	d.raw = s.newResourceList(dev, raw, "raw resources")
+	d = s.device(dev)
+	d.translated = s.newResourceList(dev, translated, "translated resources")
+	d = s.device(dev)
+	d.pnp = pnpPreparing
+	s.pnpNote(dev, "start device")
+	s.assignInterrupts(dev)
+	c := d.callbacks
+	st := s.callStatus("EvtDevicePrepareHardware", c.EvtDevicePrepareHardware, uint64(h), uint64(d.raw.handle()), uint64(d.translated.handle()))
+	if st.Failed() {
+		s.releaseHardware(dev)
+		return st
+	}
+	s.assignSyncIRQL(dev)
+	if st = s.powerUp(dev, PowerDeviceD3Final); st.Failed() {
+		s.releaseHardware(dev)
+		return st
+	}
+	d = s.device(dev)
+	d.pnp, d.accepting = pnpStarted, true
+	return StatusSuccess
+}
+
+// powerUp brings a device from a low-power state to D0 (WDFI-22).
+func (s *Sys) powerUp(dev id, from PowerState) NTSTATUS {
+	h := uint64(dev.handle())
+	c := s.device(dev).callbacks
+	s.pnpNote(dev, "power up from %s", from)
+	if st := s.callStatus("EvtDeviceD0Entry", c.EvtDeviceD0Entry, h, uint64(from)); st.Failed() {
+		return st // EvtDeviceD0Exit is not called (PWR-6)
+	}
+	s.device(dev).power = PowerDeviceD0
+	st := s.connectInterrupts(dev)
+	if !st.Failed() {
+		st = s.callStatus("EvtDeviceD0EntryPostInterruptsEnabled", c.EvtDeviceD0EntryPostInterruptsEnabled, h, uint64(from))
+	}
+	if st.Failed() {
+		s.disableInterrupts(dev, true)
+		s.exitD0(dev, PowerDeviceD3Final)
+		return st
+	}
+	s.startQueues(dev)
+	if !s.device(dev).selfManagedStarted {
+		s.device(dev).selfManagedStarted = true
+		st = s.callStatus("EvtDeviceSelfManagedIoInit", c.EvtDeviceSelfManagedIoInit, h)
+	} else {
+		st = s.callStatus("EvtDeviceSelfManagedIoRestart", c.EvtDeviceSelfManagedIoRestart, h)
+	}
+	if st.Failed() {
+		s.powerDown(dev, PowerDeviceD3Final, false)
+	}
+	return st
+}
+
+// connectInterrupts connects and enables the interrupts in creation order; the
+// first failure ends the walk.
+func (s *Sys) connectInterrupts(dev id) NTSTATUS {
+	for n := range s.f.interrupts {
+		if s.f.interrupts[n].device != dev {
+			continue
+		}
+		if st := s.connectInterrupt(n); st.Failed() {
+			return st
+		}
+	}
+	return StatusSuccess
+}
+
+// disableInterrupts disables the interrupts in reverse creation order.
+func (s *Sys) disableInterrupts(dev id, disconnect bool) {
+	for n := len(s.f.interrupts) - 1; n >= 0; n-- {
+		if s.f.interrupts[n].device == dev {
+			s.disableInterrupt(n, disconnect)
+		}
+	}
+}
+
+// powerDown brings a device from D0 to a low-power state (WDFI-24). After a
+// surprise removal the queues stop before self-managed I/O (PWR-7).
+func (s *Sys) powerDown(dev id, to PowerState, surprise bool) {
+	h := uint64(dev.handle())
+	c := s.device(dev).callbacks
+	s.pnpNote(dev, "power down to %s", to)
+	suspend := func() {
+		if s.device(dev).selfManagedStarted {
+			s.callStatus("EvtDeviceSelfManagedIoSuspend", c.EvtDeviceSelfManagedIoSuspend, h)
+		}
+	}
+	if surprise {
+		s.stopQueues(dev)
+		suspend()
+	} else {
+		suspend()
+		s.stopQueues(dev)
+	}
+	s.callStatus("EvtDeviceD0ExitPreInterruptsDisabled", c.EvtDeviceD0ExitPreInterruptsDisabled, h, uint64(to))
+	s.disableInterrupts(dev, to == PowerDeviceD3Final || !s.device(dev).notPowerPageable)
+	s.exitD0(dev, to)
+}
+
+func (s *Sys) exitD0(dev id, to PowerState) {
+	s.callStatus("EvtDeviceD0Exit", s.device(dev).callbacks.EvtDeviceD0Exit, uint64(dev.handle()), uint64(to))
+	s.device(dev).power = to
+}
+
+// SetPower brings a started device to D0 or to a low-power state.
+func (s *Sys) SetPower(h WDFDEVICE, to PowerState) NTSTATUS {
+	dev := s.lookup(h, TypeDevice)
+	from := s.device(dev).power
+	switch {
+	case from == to:
+	case to == PowerDeviceD0:
+		return s.powerUp(dev, from)
+	case from == PowerDeviceD0:
+		s.powerDown(dev, to, false)
+	default:
+		panic(fmt.Sprintf("BUG: power transition %s to %s", from, to))
+	}
+	return StatusSuccess
+}
+
+// RemoveDevice is an orderly removal: EvtDeviceQueryRemove, which can refuse,
+// power-down, EvtDeviceReleaseHardware, and the end of the device object.
+func (s *Sys) RemoveDevice(h WDFDEVICE) NTSTATUS {
+	dev := s.lookup(h, TypeDevice)
+	s.pnpNote(dev, "remove device")
+	if st := s.callStatus("EvtDeviceQueryRemove", s.device(dev).callbacks.EvtDeviceQueryRemove, uint64(h)); st.Failed() {
+		return st
+	}
+	s.device(dev).accepting = false
+	if s.device(dev).power == PowerDeviceD0 {
+		s.powerDown(dev, PowerDeviceD3Final, false)
+	} else {
+		s.disableInterrupts(dev, true)
+	}
+	s.endDevice(dev)
+	return StatusSuccess
+}
+
+// SurpriseRemove is what follows when a device has gone without notice (PWR-7):
+// EvtDeviceSurpriseRemoval, the implicit power-down, and the end of the device
+// object.
+func (s *Sys) SurpriseRemove(h WDFDEVICE) {
+	dev := s.lookup(h, TypeDevice)
+	d := s.device(dev)
+	d.pnp, d.accepting = pnpSurpriseRemoved, false
+	s.pnpNote(dev, "surprise removal")
+	if c := d.callbacks.EvtDeviceSurpriseRemoval; c != 0 {
+		s.call("EvtDeviceSurpriseRemoval", c, uint64(h))
+	}
+	if s.device(dev).power == PowerDeviceD0 {
+		s.powerDown(dev, PowerDeviceD3Final, true)
+	} else {
+		s.disableInterrupts(dev, true)
+	}
+	s.endDevice(dev)
+}
+
+// endDevice does what follows the last power-down.
+func (s *Sys) endDevice(dev id) {
+	h := uint64(dev.handle())
+	s.releaseHardware(dev)
+	c := s.device(dev).callbacks
+	s.purgeQueues(dev)
+	s.callStatus("EvtDeviceSelfManagedIoFlush", c.EvtDeviceSelfManagedIoFlush, h)
+	s.callStatus("EvtDeviceSelfManagedIoCleanup", c.EvtDeviceSelfManagedIoCleanup, h)
+	s.device(dev).pnp = pnpRemoved
+	s.deleteObject(dev)
+}
+
+// releaseHardware calls EvtDeviceReleaseHardware and takes the resources back;
+// interrupts made in EvtDevicePrepareHardware are deleted in reverse order
+// (WDFI-32).
+func (s *Sys) releaseHardware(dev id) {
+	d := s.device(dev)
+	s.callStatus("EvtDeviceReleaseHardware", d.callbacks.EvtDeviceReleaseHardware, uint64(dev.handle()), uint64(d.translated.handle()))
+	s.revokeInterrupts(dev)
+	for n := len(s.f.interrupts) - 1; n >= 0; n-- {
+		if in := &s.f.interrupts[n]; in.device == dev && in.prepare && s.f.objects[in.object].state == live {
+			s.deleteObject(in.object)
+			s.device(dev).interrupts--
+		}
+	}
+	s.device(dev).pnp = pnpStopped
+}
+
+func (s *Sys) pnpNote(dev id, format string, args ...any) {
+	s.note(trace.Framework, s.f.m.NameOf(uint64(dev.handle())), format, args...)
+}
+
+var _ kernel.Component = (*Framework)(nil)

@@ -1,0 +1,83 @@
+package wdf
+
+import (
+	"github.com/dirql/dirql/internal/kernel"
+)
+
+// spinLock is a WDFSPINLOCK.
+type spinLock struct {
+	cell      uint64 // KSPIN_LOCK
+	oldIRQL   uint8
+	owner     int32 // thread + 1
+	interrupt bool  // given to an interrupt: acquire and release do nothing (OBJ-16)
+}
+
+var (
+	svcWdfSpinLockCreate  = kernel.NewService("WdfSpinLockCreate")
+	svcWdfSpinLockAcquire = kernel.NewService("WdfSpinLockAcquire")
+	svcWdfSpinLockRelease = kernel.NewService("WdfSpinLockRelease")
+)
+
+// WdfSpinLockCreate makes a spin lock. Without a parent it belongs to the
+// driver. IRQL <= DISPATCH_LEVEL.
+func (s *Sys) WdfSpinLockCreate(a *ObjectAttributes) (WDFSPINLOCK, NTSTATUS) {
+	s.Enter(svcWdfSpinLockCreate)
+	s.Step()
+	f := s.f
+	cell := f.m.Mem.Alloc(8, kernel.PoolTag("FxSp"), false, s.ActivationID())
+	f.spinLocks = append(f.spinLocks, spinLock{cell: cell})
+	i := s.create(TypeSpinLock, s.parentOr(a, f.theDriver()), len(f.spinLocks)-1, a, "")
+	f.m.NameLock(cell, f.m.NameOf(uint64(i.handle())))
+	return i.handle(), s.LeaveStatus(StatusSuccess)
+}
+
+// WdfSpinLockAcquire takes the lock and raises to DISPATCH_LEVEL. IRQL <=
+// DISPATCH_LEVEL (OBJ-15). On the spin lock of an interrupt it does nothing
+// (OBJ-16).
+func (s *Sys) WdfSpinLockAcquire(h WDFSPINLOCK) {
+	s.Enter(svcWdfSpinLockAcquire, uint64(h))
+	n := s.f.objects[s.lookup(h, TypeSpinLock)].index
+	if s.refuseInterruptLock(h, n, "WdfSpinLockAcquire") {
+		s.LeaveVoid()
+		return
+	}
+	old := s.AcquireSpinLock(s.f.spinLocks[n].cell)
+	l := &s.f.spinLocks[n]
+	l.oldIRQL, l.owner = old, int32(s.ID())+1
+	s.LeaveVoid()
+}
+
+// WdfSpinLockRelease releases the lock and restores the IRQL. By a thread that
+// does not own it: 0x10D/0xB with the verifier on (OBJ-15).
+func (s *Sys) WdfSpinLockRelease(h WDFSPINLOCK) {
+	s.Enter(svcWdfSpinLockRelease, uint64(h))
+	n := s.f.objects[s.lookup(h, TypeSpinLock)].index
+	if s.refuseInterruptLock(h, n, "WdfSpinLockRelease") {
+		s.LeaveVoid()
+		return
+	}
+	l := &s.f.spinLocks[n]
+	if l.owner != int32(s.ID())+1 && s.f.m.Profile().FrameworkVerifier {
+		s.BugCheck(0x10D, [4]uint64{0xB, uint64(h), 1}, "OBJ-15", s.f.m.NameOf(uint64(h))+" is released by a thread that does not own it")
+	}
+	l.owner = 0
+	s.ReleaseSpinLock(l.cell, l.oldIRQL)
+	s.LeaveVoid()
+}
+
+func (s *Sys) refuseInterruptLock(h Handle, n int32, routine string) bool {
+	if !s.f.spinLocks[n].interrupt {
+		return false
+	}
+	s.verifierBreak("spin lock of an interrupt", "OBJ-16", "%s on %s, which is the lock of an interrupt: it neither locks nor raises the IRQL; "+
+		"use WdfInterruptAcquireLock", routine, s.f.m.NameOf(uint64(h)))
+	return true
+}
+
+// parentOr returns the parent that attributes name, or another object.
+func (s *Sys) parentOr(a *ObjectAttributes, other id) id {
+	if a == nil || a.ParentObject == 0 {
+		return other
+	}
+	return s.lookup(a.ParentObject, TypeObject)
+}

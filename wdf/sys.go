@@ -1,0 +1,145 @@
+package wdf
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// NTSTATUS is a status value; see the constants.
+type NTSTATUS = kernel.NTSTATUS
+
+// Status values. Those with WDF in their name are the framework's own.
+const (
+	StatusSuccess                        = kernel.StatusSuccess
+	StatusTimeout                        = kernel.StatusTimeout
+	StatusPending                        = kernel.StatusPending
+	StatusUnsuccessful                   = kernel.StatusUnsuccessful
+	StatusInfoLengthMismatch             = kernel.StatusInfoLengthMismatch
+	StatusInvalidParameter               = kernel.StatusInvalidParameter
+	StatusInvalidDeviceRequest           = kernel.StatusInvalidDeviceRequest
+	StatusBufferTooSmall                 = kernel.StatusBufferTooSmall
+	StatusInsufficientResources          = kernel.StatusInsufficientResources
+	StatusDeviceNotReady                 = kernel.StatusDeviceNotReady
+	StatusIOTimeout                      = kernel.StatusIOTimeout
+	StatusNotSupported                   = kernel.StatusNotSupported
+	StatusCancelled                      = kernel.StatusCancelled
+	StatusCannotDelete                   = kernel.StatusCannotDelete
+	StatusInvalidDeviceState             = kernel.StatusInvalidDeviceState
+	StatusDeviceRemoved                  = kernel.StatusDeviceRemoved
+	StatusNotFound                       = kernel.StatusNotFound
+	StatusNoMoreEntries         NTSTATUS = 0x8000001A
+
+	StatusWdfIncompatibleExecutionLevel  NTSTATUS = 0xC020020C
+	StatusWdfParentAssignmentNotAllowed  NTSTATUS = 0xC020020F
+	StatusWdfSynchronizationScopeInvalid NTSTATUS = 0xC0200210
+	StatusWdfExecutionLevelInvalid       NTSTATUS = 0xC0200211
+	StatusWdfParentNotSpecified          NTSTATUS = 0xC0200212
+	StatusDeviceConfigurationError       NTSTATUS = 0xC0000182
+	StatusIODeviceError                  NTSTATUS = 0xC0000185
+	StatusAbandoned                      NTSTATUS = 0x00000080
+)
+
+// IRQL values (IRQL-2).
+const (
+	PassiveLevel  = kernel.PassiveLevel
+	APCLevel      = kernel.APCLevel
+	DispatchLevel = kernel.DispatchLevel
+)
+
+// Sys is the system as running driver code sees it: the routines of the
+// framework (Wdf...) and, through the embedded Thread, those of the kernel
+// (Ke..., Ex..., Mm...). Each callback gets the Sys of the thread that it runs
+// on and must not keep it.
+type Sys struct {
+	*kernel.Thread
+	f *Framework
+}
+
+// Framework is the framework on one machine. It is a kernel.Component.
+type Framework struct {
+	m *kernel.Machine
+	tables
+	thunks thunks
+	init   *DeviceInit // of the EvtDriverDeviceAdd that runs; nil at rest
+}
+
+// NewFramework puts the framework on a machine.
+func NewFramework(m *kernel.Machine) *Framework {
+	f := &Framework{m: m}
+	f.objects = make([]object, 1) // number 0: no object
+	f.contexts = make([]context, 1)
+	f.registerThunks()
+	m.Attach(f)
+	return f
+}
+
+// Machine returns the machine below.
+func (f *Framework) Machine() *kernel.Machine { return f.m }
+
+// Sys returns the framework's view of a thread.
+func (f *Framework) Sys(t *kernel.Thread) *Sys {
+	if s, ok := t.View.(*Sys); ok {
+		return s
+	}
+	s := &Sys{Thread: t, f: f}
+	t.View = s
+	return s
+}
+
+// Framework returns the framework that the caller runs on.
+func (s *Sys) Framework() *Framework { return s.f }
+
+// verifierBreak reports what the framework's verifier would break on; the run
+// goes on as the source does after the break (VER-6). With the verifier off it
+// is a line in the trace.
+func (s *Sys) verifierBreak(rule, clause, format string, args ...any) {
+	text := fmt.Sprintf(format, args...)
+	if s.f.m.Profile().FrameworkVerifier {
+		s.Report(kernel.Finding{Rule: rule, Clause: clause, Text: text, Break: true})
+		return
+	}
+	s.note(trace.Note, rule, "%s", text)
+}
+
+// levelBreak does the IRQL check of a routine that checks itself when the
+// verifier is on (VER-3). It reports whether the call is to return without
+// doing anything.
+func (s *Sys) levelBreak(routine, clause string, limit uint8) bool {
+	irql := s.IRQL()
+	if irql <= limit {
+		return false
+	}
+	if !s.f.m.Profile().FrameworkVerifier {
+		s.Report(kernel.Finding{Rule: "KmdfIrql", Clause: clause, Text: fmt.Sprintf(
+			"%s is called at %s, allowed is <= %s", routine, trace.LevelName(irql), trace.LevelName(limit))})
+		return false
+	}
+	s.verifierBreak("KmdfIrql", clause, "%s is called at %s, allowed is <= %s: it returns without doing anything",
+		routine, trace.LevelName(irql), trace.LevelName(limit))
+	return true
+}
+
+// note puts a line of the framework into the trace.
+func (s *Sys) note(k trace.Kind, name, format string, args ...any) {
+	if s.f.m.Trace.On() {
+		s.f.m.Record(s.Processor(), trace.Event{Kind: k, Name: name, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// call calls a callback of the driver in the current activation.
+func (s *Sys) call(role string, c Callback, args ...uint64) uint64 {
+	var a kernel.Args
+	copy(a[:], args)
+	return s.Invoke(role, uint64(c), a)
+}
+
+// callStatus is call for a callback that returns an NTSTATUS; no callback means
+// success.
+func (s *Sys) callStatus(role string, c Callback, args ...uint64) NTSTATUS {
+	if c == 0 {
+		return StatusSuccess
+	}
+	return NTSTATUS(s.call(role, c, args...))
+}

@@ -1,0 +1,152 @@
+package wdf
+
+import (
+	"slices"
+	"unsafe"
+
+	"github.com/dirql/dirql/internal/kernel"
+)
+
+// tables hold the whole state of the framework. Rows are plain data without
+// pointers to other rows, so that copying the tables copies the framework.
+type tables struct {
+	objects    []object
+	contexts   []context
+	drivers    []driver
+	devices    []device
+	interrupts []interrupt
+	dpcs       []dpc
+	timers     []timer
+	workItems  []workItem
+	spinLocks  []spinLock
+	waitLocks  []waitLock
+	queues     []queue
+	requests   []request
+	memories   []memory
+	lists      []resourceList
+	resources  []Resource
+}
+
+func (t *tables) clone() tables {
+	return tables{
+		objects:    slices.Clone(t.objects),
+		contexts:   slices.Clone(t.contexts),
+		drivers:    slices.Clone(t.drivers),
+		devices:    slices.Clone(t.devices),
+		interrupts: slices.Clone(t.interrupts),
+		dpcs:       slices.Clone(t.dpcs),
+		timers:     slices.Clone(t.timers),
+		workItems:  slices.Clone(t.workItems),
+		spinLocks:  slices.Clone(t.spinLocks),
+		waitLocks:  slices.Clone(t.waitLocks),
+		queues:     slices.Clone(t.queues),
+		requests:   slices.Clone(t.requests),
+		memories:   slices.Clone(t.memories),
+		lists:      slices.Clone(t.lists),
+		resources:  slices.Clone(t.resources),
+	}
+}
+
+// Snapshot implements kernel.Component.
+func (f *Framework) Snapshot() any {
+	c := f.tables.clone()
+	return &c
+}
+
+// Restore implements kernel.Component.
+func (f *Framework) Restore(s any) { f.tables = s.(*tables).clone() }
+
+// AppendState implements kernel.Component: the bytes of all rows. Rows hold
+// everything that matters and nothing that does not, so that all of their bytes
+// count; what a padding byte could do is keep two equal states apart, never
+// make two different ones equal.
+func (f *Framework) AppendState(b []byte) []byte {
+	b = rows(b, f.objects)
+	b = rows(b, f.devices)
+	b = rows(b, f.interrupts)
+	b = rows(b, f.dpcs)
+	b = rows(b, f.timers)
+	b = rows(b, f.workItems)
+	b = rows(b, f.spinLocks)
+	b = rows(b, f.waitLocks)
+	b = rows(b, f.queues)
+	b = rows(b, f.requests)
+	return rows(b, f.memories)
+}
+
+func rows[T any](b []byte, t []T) []byte {
+	if len(t) == 0 {
+		return b
+	}
+	return append(b, unsafe.Slice((*byte)(unsafe.Pointer(&t[0])), uintptr(len(t))*unsafe.Sizeof(t[0]))...)
+}
+
+// thunks are the addresses of the framework's own routines.
+type thunks struct {
+	isr, dpc, interruptWork, synchronize       uint64
+	driverDPC, timer, timerWork, work          uint64
+	delete, dispatchWork, dispatchDPC, release uint64
+}
+
+// registerThunks gives the framework's own routines their addresses.
+func (f *Framework) registerThunks() {
+	add := func(at *uint64, name string, fn func(s *Sys, a kernel.Args) uint64) {
+		*at = f.m.InternalFunction("Wdf01000!"+name, func(t *kernel.Thread, a kernel.Args) uint64 { return fn(f.Sys(t), a) })
+	}
+	add(&f.thunks.isr, "InterruptThunk", (*Sys).interruptThunk)
+	add(&f.thunks.dpc, "InterruptDpcThunk", (*Sys).interruptDPCThunk)
+	add(&f.thunks.interruptWork, "InterruptWorkItemThunk", (*Sys).interruptWorkThunk)
+	add(&f.thunks.delete, "DeferredDelete", func(s *Sys, a kernel.Args) uint64 {
+		s.deleteObject(id(a[0]))
+		return 0
+	})
+	f.registerObjectThunks(add)
+	f.registerQueueThunks(add)
+}
+
+// rundown stops what an object does, before its cleanup callback.
+func (s *Sys) rundown(i id) {
+	n := s.f.objects[i].index
+	switch s.f.objects[i].typ {
+	case TypeInterrupt:
+		s.rundownInterrupt(n)
+	case TypeDPC:
+		s.FlushDPCs()
+	case TypeTimer:
+		s.rundownTimer(n)
+	case TypeWorkItem:
+		s.rundownWorkItem(n)
+	case TypeQueue:
+		s.rundownQueue(n)
+	}
+}
+
+// freeBody gives up the simulated memory of an object, after its destroy
+// callback.
+func (s *Sys) freeBody(i id) {
+	f := s.f
+	n := f.objects[i].index
+	free := func(p uint64) {
+		if p != 0 {
+			f.m.Mem.Free(p, s.ActivationID())
+		}
+	}
+	free(f.objects[i].lock.cell)
+	switch f.objects[i].typ {
+	case TypeInterrupt:
+		free(f.interrupts[n].kdpc)
+	case TypeDPC:
+		free(f.dpcs[n].kdpc)
+	case TypeTimer:
+		free(f.timers[n].ktimer)
+		free(f.timers[n].kdpc)
+	case TypeSpinLock:
+		free(f.spinLocks[n].cell)
+	case TypeWaitLock:
+		free(f.waitLocks[n].event)
+	case TypeMemory:
+		free(f.memories[n].owned)
+	case TypeRequest:
+		free(f.requests[n].systemBuffer)
+	}
+}
