@@ -66,10 +66,20 @@ func (m *Machine) CancelDevice(device, event uint32) {
 	m.cancelTimed(timedDevice, uint64(device)<<32|uint64(event))
 }
 
+// CancelDeviceAll takes every ScheduleDevice of a device back.
+func (m *Machine) CancelDeviceAll(device uint32) {
+	m.timed = slices.DeleteFunc(m.timed, func(e timedEvent) bool {
+		return e.kind == timedDevice && e.id>>32 == uint64(device)
+	})
+}
+
 // fireDue lets everything happen whose time has come.
 func (m *Machine) fireDue() {
-	if m.now >= m.nextTick {
-		m.Tick()
+	for m.now >= m.nextTick && !m.ended {
+		if m.nextTick += m.cfg.Tunables.TickTime; m.now >= m.nextTick && !m.tickNeeded() {
+			m.skipTicks()
+		}
+		m.tickAll()
 	}
 	for i := 0; i < len(m.timed) && m.timed[i].due <= m.now; {
 		if m.timed[i].free {
@@ -113,7 +123,7 @@ func (m *Machine) nextDue() (due uint64, ok bool) {
 	}
 	if m.tickNeeded() {
 		if m.nextTick <= m.now { // ticks were not needed for a while
-			m.nextTick = m.now - m.now%m.cfg.Tunables.TickTime + m.cfg.Tunables.TickTime
+			m.skipTicks()
 		}
 		if !ok || m.nextTick < due {
 			due, ok = m.nextTick, true
@@ -138,8 +148,17 @@ func (m *Machine) tickNeeded() bool {
 // (DPC-11, DPC-12), the watchdogs (WD-1, WD-2) and the quantum. It comes at
 // CLOCK_LEVEL, above every device, and leaves no activation.
 func (m *Machine) Tick() {
+	m.skipTicks()
+	m.tickAll()
+}
+
+// skipTicks sets the time of the next tick to the first one after now.
+func (m *Machine) skipTicks() {
 	m.nextTick = m.now - m.now%m.cfg.Tunables.TickTime + m.cfg.Tunables.TickTime
-	for i := range m.procs {
+}
+
+func (m *Machine) tickAll() {
+	for i := 0; i < len(m.procs) && !m.ended; i++ {
 		m.TickOn(i)
 	}
 }
@@ -156,6 +175,7 @@ func (m *Machine) TickOn(cpu int) {
 		p.quantumEnd = true
 	}
 	if p.irql < DispatchLevel {
+		p.raisedTicks = 0
 		return
 	}
 	m.watchdogs(p, t)
@@ -186,11 +206,14 @@ func (m *Machine) adjustDPCRate(q *dpcQueue) {
 func (m *Machine) watchdogs(p *processor, t *Thread) {
 	tun := &m.cfg.Tunables
 	p.raisedTicks++
-	if k, _ := t.Activation(); k == DPCActivation || k == ISRActivation {
-		p.isrTicks++
-		if p.isrTicks > tun.DpcWatchdogTicks {
-			t.addFinding(Finding{Code: 0x133, Params: [4]uint64{0, p.isrTicks, tun.DpcWatchdogTicks}, Clause: "WD-1",
-				Text: fmt.Sprintf("one %s has run for %d clock ticks", k, p.isrTicks)})
+	for i := range t.stack {
+		f := &t.stack[i]
+		if f.kind != DPCActivation && f.kind != ISRActivation {
+			continue
+		}
+		if f.ticks++; f.ticks > tun.DpcWatchdogTicks {
+			t.addFinding(Finding{Code: 0x133, Params: [4]uint64{0, f.ticks, tun.DpcWatchdogTicks}, Clause: "WD-1",
+				Text: fmt.Sprintf("one %s has run for %d clock ticks", f.kind, f.ticks)})
 			m.end(Stopped)
 			return
 		}

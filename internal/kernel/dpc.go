@@ -102,7 +102,6 @@ func (t *Thread) InsertDPC(dpc, arg1, arg2 uint64) bool {
 	p := t.m.dpcTarget(t.kernelLoad(dpc+dpcNumber, 2), t.proc())
 	t.kernelStore(dpc+dpcData, 8, dpcDataAddress(p.id))
 	t.m.enqueue(p, dpc, uint8(t.kernelLoad(dpc+dpcImportance, 1)), p.id == t.cpu)
-	t.SetPosition(1) // queued: TRUE, whatever happens before the return
 	t.settle()
 	return true
 }
@@ -275,22 +274,23 @@ func (t *Thread) runDPC() {
 	if m.Trace.On() {
 		m.Record(t.cpu, trace.Event{Kind: trace.Dequeue, Name: m.NameOf(e.dpc)})
 	}
-	t.callDPC(e.dpc, routine, context, arg1, arg2)
+	t.callDPC(4, e.dpc, routine, context, arg1, arg2)
 	q = &t.proc().dpc
 	q.active = 0
 }
 
-// callDPC calls a DPC routine and checks how it returns (IRQL-8).
-func (t *Thread) callDPC(dpc, routine, context, arg1, arg2 uint64) {
-	t.proc().isrTicks = 0
+// callDPC calls a DPC routine and checks how it returns (IRQL-8, DPC-27). kind
+// is 4, or 5 for the DPC of a timer: the parameter of bug check 0xC7.
+func (t *Thread) callDPC(kind, dpc, routine, context, arg1, arg2 uint64) {
 	regions := t.criticalRegions
+	t.keep(uint64(regions))
 	t.activate(DPCActivation, dpc, "DPC", routine, Args{dpc, context, arg1, arg2})
 	if now := t.IRQL(); now != DispatchLevel {
 		t.BugCheck(0xC8, [4]uint64{uint64(now)<<16 | DispatchLevel<<8 | 0xD0, routine, dpc}, "IRQL-8", fmt.Sprintf(
 			"the DPC routine %s was called at DISPATCH_LEVEL and returned at %s", t.m.NameOf(routine), trace.LevelName(now)))
 	}
 	if t.criticalRegions != regions {
-		t.BugCheck(0xC7, [4]uint64{4, routine, uint64(regions), uint64(t.criticalRegions)}, "DPC-27", fmt.Sprintf(
+		t.BugCheck(0xC7, [4]uint64{kind, routine, uint64(regions), uint64(t.criticalRegions)}, "DPC-27", fmt.Sprintf(
 			"the DPC routine %s changed the APC-disable count of the thread below it", t.m.NameOf(routine)))
 	}
 }
@@ -318,10 +318,10 @@ func (t *Thread) FlushDPCs() {
 			q.requested = true
 		}
 	}
-	t.SetPosition(mark)
-	t.settle()
 	t.wait.mark = mark
+	t.settle()
 	t.WaitUntil("KeFlushQueuedDpcs", func() bool { return t.m.flushed(mark) })
+	t.wait.mark = 0
 }
 
 // flushed reports whether nothing that was queued up to mark is left.

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -37,7 +38,10 @@ type frame struct {
 	code        uint64 // routine address, or service number
 	object      uint64 // KDPC, KINTERRUPT, work item, thread; first argument of a service
 	arg         uint64 // second argument
+	rest        uint64 // all arguments, mixed
 	position    uint64 // how far the code got: see Thread.SetPosition
+	kept        uint64 // see Thread.keep
+	ticks       uint64 // clock ticks since an ISR or DPC began (WD-1)
 	interrupted op     // what stood before this frame when it came on top
 }
 
@@ -54,6 +58,23 @@ func (t *Thread) push(f frame) {
 }
 
 func (t *Thread) pop() { t.stack = t.stack[:len(t.stack)-1] }
+
+// keep tells what a routine of this package that the running code called still
+// needs from its Go locals at the scheduling points to come, where nothing else
+// in the frame tells it. The position is the caller's.
+func (t *Thread) keep(v uint64) {
+	if n := len(t.stack); n > 0 {
+		t.stack[n-1].kept = v
+	}
+}
+
+// mixed condenses arguments into a word.
+func mixed(args []uint64) (h uint64) {
+	for _, a := range args {
+		h = mem.Mix(h, a)
+	}
+	return h
+}
 
 // count counts a visible operation of the current activation.
 func (t *Thread) count() {
@@ -115,7 +136,7 @@ func (t *Thread) ActivationID() uint32 {
 
 // activate runs a routine as an activation of its own on top of this thread.
 func (t *Thread) activate(k ActivationKind, object uint64, role string, routine uint64, a Args) uint64 {
-	t.push(frame{kind: k, code: routine, object: object, arg: a[1]})
+	t.push(frame{kind: k, code: routine, object: object, arg: a[1], rest: mixed(a[:])})
 	r := t.Invoke(role, routine, a)
 	t.pop()
 	return r
@@ -129,7 +150,7 @@ func (t *Thread) Invoke(role string, routine uint64, a Args) uint64 {
 	if f != nil && f.internal {
 		return f.fn(t, a)
 	}
-	t.push(frame{kind: routineFrame, code: routine, object: a[0], arg: a[1]})
+	t.push(frame{kind: routineFrame, code: routine, object: a[0], arg: a[1], rest: mixed(a[:])})
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Start, Name: t.m.NameOf(routine), Text: role})
 	}
@@ -160,7 +181,8 @@ func NewService(name string) *Service {
 // Enter marks the beginning of a service: it appears in the trace and its IRQL
 // range is checked (IRQL-12). Each Enter is followed by one Leave.
 func (t *Thread) Enter(s *Service, args ...uint64) {
-	f := frame{kind: serviceFrame, code: s.number}
+	t.stayAlive()
+	f := frame{kind: serviceFrame, code: s.number, rest: mixed(args)}
 	if len(args) > 0 {
 		f.object = args[0]
 	}
@@ -176,6 +198,9 @@ func (t *Thread) Enter(s *Service, args ...uint64) {
 
 // Leave marks the end of a service that returns a value.
 func (t *Thread) Leave(k trace.ValueKind, v uint64) {
+	if t.m.ended || t.kill {
+		return // a deferred call
+	}
 	n := len(t.stack) - 1
 	if t.m.Trace.On() {
 		s := services[t.stack[n].code]

@@ -48,7 +48,7 @@ const (
 // (INT-12).
 func (m *Machine) Connect(c ConnectParams) (InterruptID, NTSTATUS) {
 	class := c.Vector >> 4
-	if class < FirstDIRQL || class != c.IRQL || c.SynchronizeIRQL < c.IRQL || c.SynchronizeIRQL > SynchLevel ||
+	if class < FirstDIRQL || class > LastDIRQL || class != c.IRQL || c.SynchronizeIRQL < c.IRQL || c.SynchronizeIRQL > SynchLevel ||
 		c.Affinity&m.allProcessors() == 0 {
 		return 0, StatusInvalidParameter
 	}
@@ -59,6 +59,9 @@ func (m *Machine) Connect(c ConnectParams) (InterruptID, NTSTATUS) {
 			return 0, StatusInvalidParameter
 		}
 		last = &o.next
+	}
+	if set := m.affinityOf(c.Vector); set != 0 && set&c.Affinity == 0 {
+		return 0, StatusInvalidParameter // no processor could run both (INT-15)
 	}
 	addr := m.Mem.Alloc(kinterruptSize, tag("Kint"), false, 0)
 	if c.SpinLock == 0 {
@@ -78,6 +81,8 @@ func (m *Machine) Connect(c ConnectParams) (InterruptID, NTSTATUS) {
 // is active. PASSIVE_LEVEL.
 func (t *Thread) Disconnect(id InterruptID) {
 	m := t.m
+	t.keep(uint64(id))
+	defer t.keep(0)
 	t.WaitUntil("an ISR to return", func() bool { return m.interrupts[id].running == 0 })
 	in := &m.interrupts[id]
 	in.connected = false
@@ -140,7 +145,7 @@ func (t *Thread) callChain(v uint8) (handled bool) {
 	for pass := 0; ; pass++ {
 		claimed := false
 		for i := m.vectors[v].chain; i != 0; i = m.interrupts[i].next {
-			t.SetPosition(uint64(i)<<1 | b2u(claimed))
+			t.SetPosition(uint64(pass)<<32 | uint64(i)<<3 | b2u(handled)<<2 | b2u(shared)<<1 | b2u(claimed))
 			if t.service(InterruptID(i)) {
 				claimed = true
 				if !latched {
@@ -172,7 +177,7 @@ func (t *Thread) service(id InterruptID) bool {
 	r := t.activate(ISRActivation, in.address, "ISR", in.ServiceRoutine,
 		Args{in.address, in.Context, uint64(in.MessageID)}) & 0xFF
 	if now := t.IRQL(); now != in.SynchronizeIRQL {
-		t.wrongISRLevel(&in, now)
+		t.wrongISRLevel(&in, "ISR", in.ServiceRoutine, now)
 	}
 	t.unlock(in.SpinLock)
 	t.setIRQL(old)
@@ -183,13 +188,13 @@ func (t *Thread) service(id InterruptID) bool {
 	return r != 0
 }
 
-func (t *Thread) wrongISRLevel(in *interrupt, now uint8) {
-	text := fmt.Sprintf("the ISR of %s was called at %s and returned at %s", in.Name,
+func (t *Thread) wrongISRLevel(in *interrupt, role string, routine uint64, now uint8) {
+	text := fmt.Sprintf("the %s of %s was called at %s and returned at %s", role, in.Name,
 		trace.LevelName(in.SynchronizeIRQL), trace.LevelName(now))
 	if t.m.cfg.Profile.DriverVerifier {
-		t.BugCheck(0xC4, [4]uint64{0x111, in.ServiceRoutine, uint64(in.SynchronizeIRQL), uint64(now)}, "IRQL-8", text)
+		t.BugCheck(0xC4, [4]uint64{0x111, routine, uint64(in.SynchronizeIRQL), uint64(now)}, "IRQL-8", text)
 	}
-	t.BugCheck(0xC8, [4]uint64{uint64(now)<<16 | uint64(in.SynchronizeIRQL)<<8 | 3, 3, in.address}, "IRQL-8", text)
+	t.BugCheck(0xC8, [4]uint64{uint64(now)<<16 | uint64(in.SynchronizeIRQL)<<8 | 3, routine, in.address}, "IRQL-8", text)
 }
 
 // checkStorm counts the accepts of a level-triggered line that nobody
@@ -201,7 +206,7 @@ func (t *Thread) checkStorm(v uint8) {
 	}
 	l := &t.m.lines[n]
 	if l.repeats++; l.repeats > t.m.cfg.Tunables.StormLimit {
-		t.storm(fmt.Sprintf("%s has interrupted %d times since it was asserted, and no ISR made its device release it",
+		t.storm(fmt.Sprintf("%s has interrupted %d times in a row, and no ISR made a device release it",
 			l.name, l.repeats-1))
 	}
 }
@@ -217,11 +222,14 @@ func (t *Thread) storm(text string) {
 func (t *Thread) Synchronize(id InterruptID, role string, routine uint64, a Args) uint64 {
 	in := t.m.interrupts[id]
 	old := t.AcquireInterruptLock(id)
+	t.keep(uint64(old))
 	r := t.Invoke(role, routine, a)
 	if now := t.IRQL(); now != in.SynchronizeIRQL {
-		t.wrongISRLevel(&in, now)
+		t.wrongISRLevel(&in, role, routine, now)
 	}
+	t.keep(mixed([]uint64{uint64(old), r}))
 	t.ReleaseInterruptLock(id, old)
+	t.keep(0)
 	return r
 }
 
@@ -235,7 +243,9 @@ func (t *Thread) AcquireInterruptLock(id InterruptID) (old uint8) {
 		t.badLevelChange(0x9, 0x30, level, "raises")
 	}
 	old = t.raise(level)
+	t.keep(uint64(old))
 	t.lockNow(lock)
+	t.keep(0)
 	return old
 }
 

@@ -28,9 +28,6 @@ func (t *Thread) setIRQL(irql uint8) {
 		return
 	}
 	p.irql = irql
-	if irql < DispatchLevel {
-		p.raisedTicks = 0
-	}
 	if t.m.Trace.On() {
 		t.m.Record(p.id, trace.Event{Kind: trace.IRQL, ValueKind: trace.Level, Value: uint64(irql)})
 	}

@@ -61,8 +61,8 @@ func (m *Machine) SetLine(n, source int, asserted bool) {
 			Text: "asserted"})
 	}
 	switch {
-	case l.sources == 0:
-		l.repeats = 0
+	case !asserted:
+		l.repeats = 0 // somebody acknowledged (INT-7)
 	case !l.latched:
 		m.forward(n)
 	case before == 0:
@@ -125,12 +125,16 @@ func (m *Machine) DeliverTo(v uint8, cpu int) {
 	}
 }
 
-// affinityOf returns the processors that can get a vector.
+// affinityOf returns the processors that can get a vector: those in the set of
+// every interrupt on it (INT-15).
 func (m *Machine) affinityOf(v uint8) (set uint64) {
-	for i := m.vectors[v].chain; i != 0; i = m.interrupts[i].next {
-		set |= m.interrupts[i].Affinity
+	if m.vectors[v].chain != 0 {
+		set = m.allProcessors()
 	}
-	return set & m.allProcessors()
+	for i := m.vectors[v].chain; i != 0; i = m.interrupts[i].next {
+		set &= m.interrupts[i].Affinity
+	}
+	return set
 }
 
 // endOfInterrupt ends a level-triggered interrupt; a line that is still

@@ -78,11 +78,48 @@ func (t *Thread) MmUnmapIoSpace(va, size uint64) {
 	t.LeaveVoid()
 }
 
+var (
+	svcMmAllocateContiguousMemory = NewService("MmAllocateContiguousMemory")
+	svcMmFreeContiguousMemory     = NewService("MmFreeContiguousMemory")
+	svcMmGetPhysicalAddress       = NewService("MmGetPhysicalAddress")
+)
+
+// MmAllocateContiguousMemory returns a zeroed non-paged block of consecutive
+// physical pages that ends at or below highest, 0 if there is none. IRQL <=
+// DISPATCH_LEVEL.
+func (t *Thread) MmAllocateContiguousMemory(size, highest uint64) uint64 {
+	t.Enter(svcMmAllocateContiguousMemory, size, highest)
+	p := t.AllocatePool(false, (size+mem.PageSize-1)&^(mem.PageSize-1), tag("Cont"))
+	if pa, ok := t.m.Mem.Physical(p); ok && pa+size-1 > highest {
+		t.m.Mem.Free(p, t.ActivationID())
+		p = 0
+	}
+	t.Leave(trace.Hex, p)
+	return p
+}
+
+// MmFreeContiguousMemory frees a block of MmAllocateContiguousMemory. IRQL <=
+// DISPATCH_LEVEL.
+func (t *Thread) MmFreeContiguousMemory(addr uint64) {
+	t.Enter(svcMmFreeContiguousMemory, addr)
+	t.FreePool(addr)
+	t.LeaveVoid()
+}
+
+// MmGetPhysicalAddress returns the physical address behind a virtual one, 0 if
+// there is none. Any IRQL.
+func (t *Thread) MmGetPhysicalAddress(addr uint64) uint64 {
+	t.Enter(svcMmGetPhysicalAddress, addr)
+	pa, _ := t.m.Mem.Physical(addr)
+	t.Leave(trace.Hex, pa)
+	return pa
+}
+
 // Load is a load of driver code: size bytes (1, 2, 4 or 8) at addr. It is a
 // visible operation; at an address of device registers it reads the register.
 func (t *Thread) Load(addr uint64, size int) uint64 {
 	t.point(op{})
-	t.checkPageable(addr, mem.Load)
+	t.checkPageable(addr, size, mem.Load)
 	v, f := t.m.Mem.Load(addr, size)
 	switch f.Kind {
 	case mem.NoFault:
@@ -97,7 +134,7 @@ func (t *Thread) Load(addr uint64, size int) uint64 {
 // Store is a store of driver code; see Load.
 func (t *Thread) Store(addr uint64, size int, v uint64) {
 	t.point(op{})
-	t.checkPageable(addr, mem.Store)
+	t.checkPageable(addr, size, mem.Store)
 	f := t.m.Mem.Store(addr, size, v)
 	switch f.Kind {
 	case mem.NoFault:
@@ -113,7 +150,7 @@ func (t *Thread) Store(addr uint64, size int, v uint64) {
 // operation. It returns the old value.
 func (t *Thread) Update(addr uint64, size int, f func(old uint64) uint64) (old uint64) {
 	t.point(op{})
-	t.checkPageable(addr, mem.Store)
+	t.checkPageable(addr, size, mem.Store)
 	old, fault := t.m.Mem.Load(addr, size)
 	if fault.Kind == mem.NoFault {
 		fault = t.m.Mem.Store(addr, size, f(old))
@@ -135,7 +172,7 @@ func (t *Thread) Update(addr uint64, size int, f func(old uint64) uint64) (old u
 // visible operation.
 func (t *Thread) ReadBytes(addr uint64, p []byte) {
 	t.point(op{})
-	t.checkPageable(addr, mem.Load)
+	t.checkPageable(addr, len(p), mem.Load)
 	if f := t.m.Mem.Read(addr, p); f.Kind != mem.NoFault {
 		t.driverFault(f)
 		clear(p)
@@ -145,7 +182,7 @@ func (t *Thread) ReadBytes(addr uint64, p []byte) {
 // WriteBytes: see ReadBytes.
 func (t *Thread) WriteBytes(addr uint64, p []byte) {
 	t.point(op{})
-	t.checkPageable(addr, mem.Store)
+	t.checkPageable(addr, len(p), mem.Store)
 	if f := t.m.Mem.Write(addr, p); f.Kind != mem.NoFault {
 		t.driverFault(f)
 	}
@@ -194,9 +231,16 @@ func (t *Thread) pageableFault(addr uint64) bool {
 }
 
 // checkPageable stops a driver that touches pageable memory at DISPATCH_LEVEL or
-// above, as force IRQL checking does (IRQL-10).
-func (t *Thread) checkPageable(addr uint64, a mem.Access) {
-	if t.pageableFault(addr) {
+// above, as force IRQL checking does (IRQL-10). It looks at every page of the
+// size bytes at addr.
+func (t *Thread) checkPageable(addr uint64, size int, a mem.Access) {
+	if t.IRQL() < DispatchLevel {
+		return
+	}
+	for end := addr + uint64(size); addr < end; addr = addr&^(mem.PageSize-1) + mem.PageSize {
+		if !t.pageableFault(addr) {
+			continue
+		}
 		t.BugCheck(0xD1, [4]uint64{addr, uint64(t.IRQL()), uint64(a)}, "IRQL-10",
 			fmt.Sprintf("pageable memory is touched at %s: it may not be resident, and cannot be paged in here%s",
 				trace.LevelName(t.IRQL()), t.blockText(addr)))

@@ -37,6 +37,7 @@ func (t *Thread) KeReleaseSemaphore(s uint64, adjustment int32) (previous int32)
 	}
 	t.kernelStore(s+headerState, 4, uint64(uint32(previous+adjustment)))
 	t.m.signalled(s)
+	t.keep(uint64(uint32(previous)))
 	t.settle()
 	t.Leave(trace.Decimal, uint64(uint32(previous)))
 	return previous
@@ -82,6 +83,7 @@ func (t *Thread) KeReleaseMutex(mutex uint64) (previous int32) {
 		t.criticalRegions--
 		t.m.signalled(mutex)
 	}
+	t.keep(uint64(uint32(previous)))
 	t.settle()
 	t.Leave(trace.Decimal, uint64(uint32(previous)))
 	return previous

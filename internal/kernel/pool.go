@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 
+	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -41,7 +42,29 @@ func (t *Thread) ExAllocatePoolWithTag(poolType uint32, size uint64, tag uint32)
 func (t *Thread) AllocatePool(paged bool, size uint64, tag uint32) uint64 {
 	t.checkPoolLevel(paged, size, 0x01, 0x08, "allocated")
 	t.point(op{})
-	return t.m.Mem.Alloc(size, tag, paged, t.ActivationID())
+	p := t.m.Mem.Alloc(size, tag, paged, t.ActivationID())
+	if a := t.m.Mem.Find(p); a != nil {
+		a.Driver = true
+	}
+	return p
+}
+
+// CheckLeaks is what happens when a driver has been unloaded: pool that it did
+// not free is 0xC4/0x62 under Driver Verifier.
+func (t *Thread) CheckLeaks(driver string) {
+	var count, bytes uint64
+	text := ""
+	t.m.Mem.Live(func(a *mem.Alloc) {
+		if a.Driver {
+			count++
+			bytes += a.Size
+			text += t.blockText(a.Addr)
+		}
+	})
+	if count > 0 && t.m.cfg.Profile.DriverVerifier {
+		t.BugCheck(0xC4, [4]uint64{0x62, 0, bytes, count}, "pool leak", fmt.Sprintf(
+			"driver %s was unloaded, but did not free %d of its blocks:%s", driver, count, text))
+	}
 }
 
 // ExFreePoolWithTag frees a block. Same levels as the allocation.
@@ -86,13 +109,24 @@ func (t *Thread) checkNotInUse(from, to uint64) {
 	}
 	for i := range m.timed {
 		if e := &m.timed[i]; e.kind == timedTimer && e.id >= from && e.id < to {
-			text := fmt.Sprintf("a block is freed that holds the active timer at 0x%X", e.id)
-			if m.cfg.Profile.DriverVerifier {
-				t.BugCheck(0xC4, [4]uint64{0x15, e.id, 0, from}, "DPC-26", text)
-			}
-			t.BugCheck(0xC7, [4]uint64{0, e.id, from, to}, "DPC-26", text)
+			t.freedTimer(e.id, from, to)
 		}
 	}
+	for i := range m.procs {
+		for _, timer := range m.procs[i].dpc.timers {
+			if timer >= from && timer < to {
+				t.freedTimer(timer, from, to)
+			}
+		}
+	}
+}
+
+func (t *Thread) freedTimer(timer, from, to uint64) {
+	text := fmt.Sprintf("a block is freed that holds the active timer at 0x%X", timer)
+	if t.m.cfg.Profile.DriverVerifier {
+		t.BugCheck(0xC4, [4]uint64{0x15, timer, 0, from}, "DPC-26", text)
+	}
+	t.BugCheck(0xC7, [4]uint64{0, timer, from, to}, "DPC-26", text)
 }
 
 // checkPoolLevel checks IRQL-11. verifier is the 0xC4 code for paged pool; that

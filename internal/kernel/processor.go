@@ -14,8 +14,7 @@ type processor struct {
 
 	dpc dpcQueue
 
-	isrTicks    uint64 // ticks since the running ISR or DPC began (WD-1)
-	raisedTicks uint64 // ticks since the IRQL was below DISPATCH_LEVEL (WD-2)
+	raisedTicks uint64 // ticks since something was done below DISPATCH_LEVEL (WD-2)
 	quantumEnd  bool   // the clock found that another thread of this priority waits
 }
 
@@ -63,13 +62,25 @@ const (
 	takeSwitch             // another thread
 )
 
+// operates notes that the processor does something at its present level.
+func (p *processor) operates() {
+	if p.irql < DispatchLevel {
+		p.raisedTicks = 0
+	}
+}
+
 // mustTake returns what p takes before its next instruction, highest level
-// first (IRQL-4, IRQL-5), and the vector or thread.
+// first (IRQL-4, IRQL-5), and the vector or thread. A vector in service holds
+// its level until the end of the interrupt, whatever the ISR does with the IRQL.
 func (m *Machine) mustTake(p *processor) (takeKind, int) {
-	if v, ok := p.pending.highest(); ok && v>>4 > p.irql {
+	level := p.irql
+	if v, ok := p.inService.highest(); ok {
+		level = max(level, v>>4)
+	}
+	if v, ok := p.pending.highest(); ok && v>>4 > level {
 		return takeInterrupt, int(v)
 	}
-	if p.irql >= DispatchLevel {
+	if level >= DispatchLevel {
 		return takeNothing, 0
 	}
 	if p.dpc.requested {

@@ -10,10 +10,12 @@ import (
 type opKind uint8
 
 const (
-	opStep  opKind = iota // at once
-	opLock                // when the spin lock at addr is free
-	opUntil               // when Thread.until holds: a busy wait
-	opIdle                // never: the idle loop
+	opStep   opKind = iota // at once
+	opLock                 // when the spin lock at addr is free
+	opUntil                // when Thread.until holds: a busy wait
+	opIdle                 // never: the idle loop
+	opSettle               // at once: the operation is done, what it made due is taken next
+	opResume               // at once: a wait has ended
 )
 
 // op is the visible operation before which a thread stands.
@@ -41,17 +43,18 @@ func (t *Thread) point(o op) {
 	t.op = op{}
 	t.count()
 	t.m.now += t.m.cfg.Tunables.OperationTime
+	t.proc().operates()
 }
 
 // settle takes what the processor has to take now that its IRQL, its queue or
 // its ready threads changed, before the next instruction (IRQL-5, DPC-14).
 func (t *Thread) settle() {
-	t.op = op{}
 	for {
 		if k, _ := t.m.mustTake(t.proc()); k == takeNothing {
-			t.turn = false
+			t.turn, t.op = false, op{}
 			return
 		}
+		t.op = op{kind: opSettle}
 		t.awaitTurn()
 		t.take()
 	}
@@ -59,14 +62,22 @@ func (t *Thread) settle() {
 
 // awaitTurn asks who steps next and returns when it is this processor.
 func (t *Thread) awaitTurn() {
-	if t.turn {
-		t.turn = false
-		return
-	}
+	t.stayAlive()
 	m := t.m
-	if q := m.pick(t.proc()); q != t.cpu || m.ended {
-		m.next = q
-		t.suspend()
+	if !t.turn {
+		if q := m.pick(t.proc()); q != t.cpu || m.ended {
+			m.next = q
+			t.suspend()
+		}
+	}
+	t.turn = false
+}
+
+// stayAlive ends the coroutine if the run has ended or was given up: what calls
+// it then is a deferred function of a driver or of the framework.
+func (t *Thread) stayAlive() {
+	if t.kill || t.m.ended {
+		panic(unwound{})
 	}
 }
 
@@ -99,13 +110,12 @@ func (t *Thread) BusyWait(what string, cond func() bool) {
 // framework's own waits for things that are not dispatcher objects. cond looks
 // at the state of the machine only; what says for what the thread waits.
 func (t *Thread) WaitUntil(what string, cond func() bool) {
-	if cond() {
-		return
+	for !cond() { // it may have come true and become false again before the thread runs
+		t.until = cond
+		t.wait.kind, t.wait.what = waitCondition, what
+		t.block()
+		t.until = nil
 	}
-	t.until = cond
-	t.wait.kind, t.wait.what = waitCondition, what
-	t.block()
-	t.until = nil
 }
 
 // wakeConditions wakes the threads whose WaitUntil has come true.

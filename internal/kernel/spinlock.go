@@ -52,7 +52,9 @@ func (t *Thread) KeAcquireSpinLock(lock uint64) (old uint8) {
 func (t *Thread) AcquireSpinLock(lock uint64) (old uint8) {
 	t.point(op{})
 	old = t.raise(DispatchLevel)
+	t.keep(uint64(old))
 	t.lockNow(lock)
+	t.keep(0)
 	return old
 }
 
@@ -63,6 +65,9 @@ func (t *Thread) KeReleaseSpinLock(lock uint64, old uint8) {
 	if irql := t.IRQL(); irql != DispatchLevel && t.m.cfg.Profile.DriverVerifier {
 		t.BugCheck(0xC4, [4]uint64{0x32, uint64(irql), lock}, "IRQL-15", fmt.Sprintf(
 			"KeReleaseSpinLock at %s: the lock is released twice, or the IRQL was changed while it was held", trace.LevelName(irql)))
+	}
+	if old > t.IRQL() {
+		t.badLevelChange(0xA, 0x31, old, "lowers")
 	}
 	t.ReleaseSpinLock(lock, old)
 	t.LeaveVoid()

@@ -56,7 +56,8 @@ type threadState struct {
 	routine         uint64
 	role            string
 	args            Args
-	criticalRegions int // APC-disable count
+	criticalRegions int   // APC-disable count
+	savedIRQL       uint8 // while it does not run: 0 or 1 (IRQL-13)
 	op              op
 	wait            waitState
 	stack           []frame
@@ -156,11 +157,12 @@ func (t *Thread) suspend() {
 
 // unwind takes a suspended coroutine down.
 func (t *Thread) unwind() {
-	t.kill = true
+	log := t.m.Trace
+	t.kill, t.m.Trace = true, nil // deferred functions may run
 	for t.co != nil {
 		t.resume()
 	}
-	t.kill, t.turn = false, false
+	t.kill, t.turn, t.m.Trace = false, false, log
 }
 
 // main is the outermost function of the coroutine.
@@ -174,6 +176,9 @@ func (t *Thread) main() {
 			t.awaitTurn()
 			t.take()
 			t.op = op{kind: opIdle}
+			if k, _ := t.m.mustTake(t.proc()); k == takeNothing {
+				t.proc().operates()
+			}
 		}
 	case workerLoop:
 		t.work()
@@ -187,7 +192,7 @@ func (t *Thread) main() {
 // checkThreadEnd checks how a thread routine returned.
 func (t *Thread) checkThreadEnd() {
 	if irql := t.IRQL(); irql != PassiveLevel {
-		t.BugCheck(0xC8, [4]uint64{uint64(irql)<<16 | 0xFE, 0xFE, 0}, "IRQL-8", fmt.Sprintf(
+		t.BugCheck(0xC8, [4]uint64{uint64(irql)<<16 | 0xFE, b2u(t.criticalRegions != 0)}, "IRQL-8", fmt.Sprintf(
 			"the routine %s of thread %s returned at %s", t.m.NameOf(t.routine), t.name, trace.LevelName(irql)))
 	}
 	if t.criticalRegions != 0 {
@@ -205,11 +210,12 @@ func (t *Thread) terminate() {
 // block gives the processor up until wake makes the thread ready again. The
 // caller has set t.wait.
 func (t *Thread) block() {
+	t.stayAlive()
 	t.m.threadSeq++
-	t.status, t.seq = waiting, t.m.threadSeq
+	t.status, t.seq, t.op = waiting, t.m.threadSeq, op{kind: opResume}
 	t.leaveProcessor()
 	t.suspend()
-	t.turn = false
+	t.turn, t.op = false, op{}
 }
 
 // leaveProcessor gives the processor to the next thread and decides who steps.
@@ -218,6 +224,7 @@ func (t *Thread) leaveProcessor() {
 	next := m.best(p)
 	if next == nil {
 		next = m.threads[p.idle]
+		p.dpc.requested = p.dpc.requested || len(p.dpc.entries) > 0 // DPC-11 (b)
 	}
 	m.setCurrent(p, next)
 	m.next = m.pick(p)
@@ -227,20 +234,26 @@ func (t *Thread) leaveProcessor() {
 // When it returns this thread has been given a processor and its turn again.
 func (t *Thread) switchTo(to *Thread) {
 	p := t.proc()
-	p.quantumEnd = false
 	if t.id != p.idle {
 		t.m.makeReady(t)
 	}
 	t.m.setCurrent(p, to)
-	t.m.next = p.id
+	t.m.next = t.m.pick(p)
 	t.suspend()
 }
 
+// setCurrent gives the processor to a thread; the IRQL, below DISPATCH_LEVEL,
+// belongs to the thread (IRQL-13).
 func (m *Machine) setCurrent(p *processor, t *Thread) {
-	p.current = t.id
+	before := p.irql
+	m.threads[p.current].savedIRQL = before
+	p.current, p.irql, p.quantumEnd = t.id, t.savedIRQL, false
 	t.status, t.cpu = running, p.id
 	if m.Trace.On() {
 		m.Record(p.id, trace.Event{Kind: trace.Switch, Name: t.name})
+		if p.irql != before {
+			m.Record(p.id, trace.Event{Kind: trace.IRQL, ValueKind: trace.Level, Value: uint64(p.irql)})
+		}
 	}
 }
 

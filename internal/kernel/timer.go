@@ -1,6 +1,10 @@
 package kernel
 
-import "github.com/dirql/dirql/internal/trace"
+import (
+	"slices"
+
+	"github.com/dirql/dirql/internal/trace"
+)
 
 // KTIMER layout (internal/ddi/data/kmdf-structs.csv).
 const (
@@ -42,7 +46,7 @@ func (t *Thread) KeSetTimerEx(timer uint64, due Timeout, period uint32, dpc uint
 // SetTimer: see KeSetTimerEx.
 func (t *Thread) SetTimer(timer uint64, due Timeout, period uint32, dpc uint64) bool {
 	t.point(op{})
-	was := t.m.cancelTimed(timedTimer, timer)
+	was := t.m.cancelTimer(timer)
 	at := max(due.due(t.m.now), t.m.now)
 	t.kernelStore(timer+headerState, 4, 0)
 	t.kernelStore(timer+timerDueTime, 8, at/100)
@@ -63,7 +67,20 @@ func (t *Thread) KeCancelTimer(timer uint64) bool {
 // CancelTimer: see KeCancelTimer.
 func (t *Thread) CancelTimer(timer uint64) bool {
 	t.point(op{})
-	return t.m.cancelTimed(timedTimer, timer)
+	return t.m.cancelTimer(timer)
+}
+
+// cancelTimer takes a timer out of the timer queue, where it stays until the
+// expiry at DISPATCH_LEVEL, and reports whether it was there.
+func (m *Machine) cancelTimer(timer uint64) bool {
+	for i := range m.procs {
+		q := &m.procs[i].dpc
+		if at := slices.Index(q.timers, timer); at >= 0 {
+			q.timers = slices.Delete(q.timers, at, at+1)
+			return true
+		}
+	}
+	return m.cancelTimed(timedTimer, timer)
 }
 
 // TimerSet reports whether a timer is in the timer queue; an observation.
@@ -73,12 +90,17 @@ func (m *Machine) TimerSet(timer uint64) bool {
 			return true
 		}
 	}
+	for i := range m.procs {
+		if slices.Contains(m.procs[i].dpc.timers, timer) {
+			return true
+		}
+	}
 	return false
 }
 
-// timerDue hands an expired timer to the DPC drain of its processor, which does
-// the expiry at DISPATCH_LEVEL (DPC-13). A timer that is set again or
-// cancelled before that has expired all the same.
+// timerDue hands a timer that is due to the DPC drain of its processor, which
+// does the expiry at DISPATCH_LEVEL (DPC-13). A timer that is set again or
+// cancelled before that does not expire.
 func (m *Machine) timerDue(timer uint64) {
 	cpu, f := m.Mem.Load(timer+timerProcessor, 4)
 	if f.Kind != 0 || int(cpu) >= len(m.procs) {
@@ -118,6 +140,6 @@ func (t *Thread) expire(timer uint64) {
 	}
 	m.dpcSeq++
 	t.proc().dpc.active = m.dpcSeq
-	t.callDPC(dpc, t.kernelLoad(dpc+dpcRoutine, 8), t.kernelLoad(dpc+dpcContext, 8), low, high)
+	t.callDPC(5, dpc, t.kernelLoad(dpc+dpcRoutine, 8), t.kernelLoad(dpc+dpcContext, 8), low, high)
 	t.proc().dpc.active = 0
 }

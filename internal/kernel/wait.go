@@ -35,12 +35,12 @@ const (
 type waitKind uint8
 
 const (
-	waitNothing waitKind = iota
-	waitObject           // until a dispatcher object is signalled
-	waitDelay            // KeDelayExecutionThread
-	waitCondition        // Thread.WaitUntil
-	waitWork             // a worker without work
-	waitCall             // until the framework calls Wake
+	waitNothing   waitKind = iota
+	waitObject             // until a dispatcher object is signalled
+	waitDelay              // KeDelayExecutionThread
+	waitCondition          // Thread.WaitUntil
+	waitWork               // a worker without work
+	waitCall               // until the framework calls Wake
 )
 
 // waitState is what a thread waits for, and after it the result.
@@ -121,7 +121,9 @@ func (t *Thread) SetEvent(event uint64) (previous int32) {
 	previous = int32(t.kernelLoad(event+headerState, 4))
 	t.kernelStore(event+headerState, 4, 1)
 	t.m.signalled(event)
+	t.keep(uint64(uint32(previous)))
 	t.settle()
+	t.keep(0)
 	return previous
 }
 

@@ -36,6 +36,11 @@ var (
 	paramReg   = Param{What: "a device register", Of: kinds(KindRegister, KindRing)}
 	paramEvent = Param{What: "an event", Of: kinds(KindEvent)}
 	paramValue = Param{What: "a value", Type: typeOfArg}
+	paramBool  = Param{What: "T or F", Type: TypeBool}
+	paramTime  = Param{What: "a timeout in 100 ns units", Type: TypeInt} // without it: no timeout
+	paramHow   = Param{What: "an importance", Words: importanceNames[:]}
+	paramPool  = Param{What: "a pool block", Of: kinds(KindPool)}
+	paramReq   = Param{What: "a request", Type: TypeHandle}
 )
 
 // Calls are the calls of the language, in the order of the catalogue's needs.
@@ -45,9 +50,9 @@ var Calls = []Call{
 	{Name: "remove", Routine: "KeRemoveQueueDpc", Params: []Param{paramDPC}, Needs: 1, Result: TypeBool, Visible: true},
 	{Name: "flush", Routine: "KeFlushQueuedDpcs", Visible: true},
 	{Name: "set_target", Routine: "KeSetTargetProcessorDpc", Params: []Param{paramDPC, paramInt}, Needs: 2, Visible: true},
-	{Name: "importance", Routine: "KeSetImportanceDpc", Params: []Param{paramDPC, {What: "an importance", Words: importanceNames[:]}}, Needs: 2, Visible: true},
+	{Name: "importance", Routine: "KeSetImportanceDpc", Params: []Param{paramDPC, paramHow}, Needs: 2, Visible: true},
 	{Name: "enqueue", Routine: "WdfDpcEnqueue", Params: []Param{paramWDF}, Needs: 1, Result: TypeBool, Visible: true},
-	{Name: "cancel", Routine: "WdfDpcCancel", Params: []Param{paramWDF, {What: "T or F", Type: TypeBool}}, Needs: 2, Result: TypeBool, Visible: true},
+	{Name: "cancel", Routine: "WdfDpcCancel", Params: []Param{paramWDF, paramBool}, Needs: 2, Result: TypeBool, Visible: true},
 	{Name: "arg1", Routine: "SystemArgument1 of the running DPC", Result: TypeInt},
 	{Name: "arg2", Routine: "SystemArgument2 of the running DPC", Result: TypeInt},
 
@@ -64,10 +69,10 @@ var Calls = []Call{
 	{Name: "interlocked_exchange", Routine: "InterlockedExchange", Params: []Param{paramVar, paramValue}, Needs: 2, Result: typeOfArg, Visible: true},
 	{Name: "read", Routine: "READ_REGISTER", Params: []Param{paramReg}, Needs: 1, Result: typeOfArg, Visible: true},
 	{Name: "write", Routine: "WRITE_REGISTER", Params: []Param{paramReg, paramValue}, Needs: 2, Visible: true},
-	{Name: "free", Routine: "ExFreePool", Params: []Param{{What: "a pool block", Of: kinds(KindPool)}}, Needs: 1, Visible: true},
+	{Name: "free", Routine: "ExFreePool", Params: []Param{paramPool}, Needs: 1, Visible: true},
 	{Name: "set", Routine: "KeSetEvent", Params: []Param{paramEvent}, Needs: 1, Visible: true},
-	{Name: "wait", Routine: "KeWaitForSingleObject", Params: []Param{paramEvent, {What: "a timeout in 100 ns units (0: none at all)", Type: TypeInt}}, Needs: 1, Result: TypeStatus, Visible: true},
-	{Name: "complete", Routine: "WdfRequestComplete", Params: []Param{{What: "a request", Type: TypeHandle}}, Needs: 1, Visible: true},
+	{Name: "wait", Routine: "KeWaitForSingleObject", Params: []Param{paramEvent, paramTime}, Needs: 1, Result: TypeStatus, Visible: true},
+	{Name: "complete", Routine: "WdfRequestComplete", Params: []Param{paramReq}, Needs: 1, Visible: true},
 }
 
 // findCall returns the call with that name, or nil.

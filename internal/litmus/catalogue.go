@@ -38,7 +38,8 @@ func checkUnique(all []*Test) error {
 	for i, t := range all {
 		for _, other := range all[:i] {
 			if other.ID == t.ID {
-				return &Error{File: t.File, Line: t.Line, What: "there is another test " + t.ID, Hint: fmt.Sprintf("rename it, or the one in %s:%d", other.File, other.Line)}
+				hint := fmt.Sprintf("rename it, or the one in %s:%d", other.File, other.Line)
+				return &Error{File: t.File, Line: t.Line, What: "there is another test " + t.ID, Hint: hint}
 			}
 		}
 	}

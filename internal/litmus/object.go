@@ -136,7 +136,7 @@ type InterruptAttr struct {
 // Importance is the importance of a DPC.
 type Importance uint8
 
-// The importances, in the order of KDPC_IMPORTANCE; the zero value is the default.
+// The importances; the zero value is the default. The numbers are not those of KDPC_IMPORTANCE.
 const (
 	MediumImportance Importance = iota
 	LowImportance

@@ -4,11 +4,12 @@ package mem
 // aligned) at the end of its last page, and is followed by a guard page; freed
 // pages stay inaccessible for the rest of the run (VER-7).
 type Alloc struct {
-	Addr  uint64
-	Size  uint64 // bytes asked for
-	Tag   uint32 // pool tag, first character in the low byte
-	Paged bool
-	Freed bool
+	Addr   uint64
+	Size   uint64 // bytes asked for
+	Tag    uint32 // pool tag, first character in the low byte
+	Paged  bool
+	Freed  bool
+	Driver bool // asked for by a driver, who has to free it
 	// Who allocated and freed it: the kernel's activation ids, for reports.
 	AllocBy, FreeBy uint32
 	pages           int32

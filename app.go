@@ -1,0 +1,106 @@
+package dirql
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/wdf"
+)
+
+// App is the system as an application sees it. Its methods are calls of the
+// Windows API and take virtual time; they are called in the application's own
+// thread only.
+type App struct {
+	s    *wdf.Sys
+	r    *rig
+	name string
+}
+
+// Operation is a request that has been sent and may not have ended.
+type Operation struct {
+	a       *App
+	request wdf.WDFREQUEST
+}
+
+// StartDeviceIoControl sends an I/O control request with output room for n
+// bytes and returns without waiting for its end.
+func (a *App) StartDeviceIoControl(code uint32, in []byte, n int) *Operation {
+	return a.send(wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: code, Input: in, OutputLength: uint64(n)})
+}
+
+// StartRead sends a read request for n bytes.
+func (a *App) StartRead(n int) *Operation {
+	return a.send(wdf.RequestParams{Type: wdf.RequestTypeRead, OutputLength: uint64(n)})
+}
+
+// StartWrite sends a write request.
+func (a *App) StartWrite(p []byte) *Operation {
+	return a.send(wdf.RequestParams{Type: wdf.RequestTypeWrite, Input: p})
+}
+
+func (a *App) send(p wdf.RequestParams) *Operation {
+	return &Operation{a, a.s.SendRequest(a.r.device, p)}
+}
+
+// Wait waits until the request has ended. The output has as many bytes as the
+// driver said.
+func (o *Operation) Wait() (output []byte, status wdf.NTSTATUS) {
+	r := o.a.s.AwaitRequest(o.request)
+	return r.Output, r.Status
+}
+
+// Cancel asks for the request to be cancelled (CancelIoEx).
+func (o *Operation) Cancel() { o.a.s.CancelRequest(o.request) }
+
+// DeviceIoControl sends an I/O control request and waits for its end.
+func (a *App) DeviceIoControl(code uint32, in []byte, n int) (output []byte, status wdf.NTSTATUS) {
+	return a.StartDeviceIoControl(code, in, n).Wait()
+}
+
+// Read reads n bytes from the device.
+func (a *App) Read(n int) (p []byte, status wdf.NTSTATUS) { return a.StartRead(n).Wait() }
+
+// Write writes p to the device.
+func (a *App) Write(p []byte) (status wdf.NTSTATUS) {
+	_, status = a.StartWrite(p).Wait()
+	return status
+}
+
+// Sleep lets virtual time pass.
+func (a *App) Sleep(nanoseconds uint64) { a.s.KeDelayExecutionThread(kernel.After(nanoseconds)) }
+
+// Errorf reports that something that must hold does not; the run goes on.
+func (a *App) Errorf(format string, args ...any) {
+	a.s.Report(kernel.Finding{Rule: "wrong result", Text: a.name + ": " + fmt.Sprintf(format, args...)})
+}
+
+// System is what the system can do with the device of a scenario.
+type System struct {
+	s *wdf.Sys
+	r *rig
+}
+
+// PowerDown brings the device to D3, as the system does when it goes to sleep.
+func (s *System) PowerDown() {
+	s.s.SetPower(s.r.device, wdf.PowerDeviceD3)
+	s.r.bus.PowerOff(s.r.slot)
+}
+
+// PowerUp brings the device back to D0.
+func (s *System) PowerUp() {
+	s.r.bus.Start(s.r.slot)
+	if st := s.s.SetPower(s.r.device, wdf.PowerDeviceD0); st.Failed() {
+		s.r.fail(s.s, "the return of the device to D0", st)
+	}
+}
+
+// SurpriseRemove takes the device out without notice.
+func (s *System) SurpriseRemove() {
+	device := s.r.device
+	s.r.device = 0
+	s.r.bus.Remove(s.r.slot)
+	s.s.SurpriseRemove(device)
+}
+
+// Sleep lets virtual time pass.
+func (s *System) Sleep(nanoseconds uint64) { s.s.KeDelayExecutionThread(kernel.After(nanoseconds)) }

@@ -1,0 +1,179 @@
+// Package pci is the PCI bus of the simulated machine and the part of Windows
+// that manages it (pci.sys and the PnP arbiters): it gives functions addresses
+// and interrupt vectors, finds the function behind a physical address, and
+// carries interrupts, messages and DMA between device models and the kernel.
+//
+// Read Bus and Slot first; assign.go has the resources, host.go what a function
+// can do.
+package pci
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/dirql/dirql/device"
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// Bus is the PCI bus of a machine. It implements kernel.Bus, kernel.Component
+// and device.Host.
+type Bus struct {
+	m     *kernel.Machine
+	slots []*Slot
+
+	nextMMIO uint64 // first free physical address for memory BARs
+	nextPort uint64
+}
+
+// Options say how a function is connected.
+type Options struct {
+	// Messages says that the driver's INF allows message-signalled interrupts
+	// (MSISupported); a function without MSI uses its line all the same.
+	Messages bool
+	// DIRQL is the level of its interrupts, 3 to 11; 0: 5.
+	DIRQL uint8
+	// Affinity is the set of processors for its interrupts; 0: all.
+	Affinity uint64
+	// Free lets the events of the model happen at any time, in any order: the
+	// source of choices decides, not virtual time.
+	Free bool
+}
+
+// Slot is a place on the bus with a function in it.
+type Slot struct {
+	Function *device.Function
+	options  Options
+	number   uint32
+	line     int // of the interrupt controller; -1: none
+	vector   uint8
+	count    int   // messages that the function got
+	bars     []bar // as assigned, to be restored after D3hot
+}
+
+type bar struct {
+	device.BAR
+	base uint64
+}
+
+// MMIO and port space that BARs are assigned from.
+const (
+	mmioBase = 0xE0000000
+	portBase = 0xC000
+)
+
+// NewBus puts a bus into a machine.
+func NewBus(m *kernel.Machine) *Bus {
+	b := &Bus{m: m, nextMMIO: mmioBase, nextPort: portBase}
+	m.SetBus(b)
+	m.Attach(b)
+	return b
+}
+
+// Add puts a model into the next slot, resets it and assigns its resources. The
+// error says what is wrong with the model's Info or the options.
+func (b *Bus) Add(model device.Model, o Options) (*Slot, error) {
+	if o.DIRQL == 0 {
+		o.DIRQL = 5
+	}
+	if o.DIRQL < kernel.FirstDIRQL || o.DIRQL > kernel.LastDIRQL {
+		return nil, fmt.Errorf("device %s: DIRQL %d is not a device level (%d to %d)", model.Info().Name, o.DIRQL, kernel.FirstDIRQL, kernel.LastDIRQL)
+	}
+	f, err := device.NewFunction(model, b)
+	if err != nil {
+		return nil, err
+	}
+	s := &Slot{Function: f, options: o, number: uint32(len(b.slots)), line: -1}
+	b.slots = append(b.slots, s)
+	f.Reset()
+	if err := b.assign(s); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// Number returns the number of the slot on its bus.
+func (s *Slot) Number() uint32 { return s.number }
+
+// slot returns the slot of a function.
+func (b *Bus) slot(f *device.Function) *Slot {
+	for _, s := range b.slots {
+		if s.Function == f {
+			return s
+		}
+	}
+	panic("BUG: a function that is in no slot")
+}
+
+// ReadRegister implements kernel.Bus. Where no function answers, all bits are
+// ones.
+func (b *Bus) ReadRegister(pa uint64, size int) (uint64, string) {
+	for _, s := range b.slots {
+		if n, off, ok := s.Function.Decode(pa, size); ok {
+			return s.Function.ReadRegister(n, off, size), b.registerName(s, n, off)
+		}
+	}
+	return ^uint64(0) >> (64 - 8*size), fmt.Sprintf("physical 0x%X (no device)", pa)
+}
+
+// WriteRegister implements kernel.Bus.
+func (b *Bus) WriteRegister(pa uint64, size int, value uint64) string {
+	for _, s := range b.slots {
+		if n, off, ok := s.Function.Decode(pa, size); ok {
+			s.Function.WriteRegister(n, off, size, value)
+			return b.registerName(s, n, off)
+		}
+	}
+	return fmt.Sprintf("physical 0x%X (no device)", pa)
+}
+
+func (b *Bus) registerName(s *Slot, n int, off uint64) string {
+	if !b.m.Trace.On() {
+		return ""
+	}
+	if len(s.bars) == 1 {
+		return fmt.Sprintf("%s+0x%X", s.Function.Info().Name, off)
+	}
+	return fmt.Sprintf("%s BAR%d+0x%X", s.Function.Info().Name, n, off)
+}
+
+// Event implements kernel.Bus: an event of a model is due.
+func (b *Bus) Event(slot, event uint32) { b.slots[slot].Function.Event(event) }
+
+// Snapshot implements kernel.Component.
+func (b *Bus) Snapshot() any { return b.AppendState(nil) }
+
+// Restore implements kernel.Component.
+func (b *Bus) Restore(state any) {
+	p := state.([]byte)
+	for _, s := range b.slots {
+		n := binary.LittleEndian.Uint32(p)
+		if err := s.Function.RestoreState(p[4 : 4+n]); err != nil {
+			panic("BUG: " + err.Error())
+		}
+		p = p[4+n:]
+	}
+}
+
+// AppendState implements kernel.Component.
+func (b *Bus) AppendState(p []byte) []byte {
+	for _, s := range b.slots {
+		at := len(p)
+		p = s.Function.AppendState(append(p, 0, 0, 0, 0))
+		binary.LittleEndian.PutUint32(p[at:], uint32(len(p)-at-4))
+	}
+	return p
+}
+
+// Remove takes the function out without notice: from now on every read of it is
+// all ones (PWR-8).
+func (b *Bus) Remove(s *Slot) {
+	b.note(s.Function, "removed from the bus")
+	s.Function.Remove()
+}
+
+func (b *Bus) note(f *device.Function, text string) {
+	if b.m.Trace.On() {
+		b.m.Record(-1, trace.Event{Kind: trace.Bus, Name: f.Info().Name, Text: text})
+	}
+}

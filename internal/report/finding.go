@@ -1,0 +1,87 @@
+package report
+
+import (
+	"bufio"
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// Finding is something that was found wrong in a run, as it is reported.
+type Finding struct {
+	Title  string   `json:"title"`            // headline: the bug check with its parameters, or the rule
+	Text   string   `json:"text"`             // what happened and what it means
+	Rule   string   `json:"rule,omitempty"`   // short name of the rule
+	Clause string   `json:"clause,omitempty"` // clause of the specification
+	CPU    int      `json:"cpu"`              // processor, -1: none
+	IRQL   uint8    `json:"irql"`
+	Time   uint64   `json:"time_ns"`         // virtual nanoseconds
+	Stack  []string `json:"stack,omitempty"` // activations and routines, innermost first
+}
+
+// findingWidth is the width of a block of findings in characters.
+const findingWidth = 100
+
+// Findings writes a block for each finding: the headline, what it means, where
+// it happened, and the clause of the specification.
+func Findings(w io.Writer, findings []Finding) error {
+	b := bufio.NewWriter(w)
+	if len(findings) == 0 {
+		b.WriteString("No findings in this run.\n")
+	}
+	for i := range findings {
+		f := &findings[i]
+		if i > 0 {
+			b.WriteByte('\n')
+		}
+		number := ""
+		if len(findings) > 1 {
+			number = fmt.Sprintf("[%d of %d] ", i+1, len(findings))
+		}
+		paragraph(b, "*** ", number+f.Title)
+		b.WriteByte('\n')
+		if f.Text != "" {
+			paragraph(b, "    ", f.Text)
+			b.WriteByte('\n')
+		}
+		f.facts(b)
+	}
+	return b.Flush()
+}
+
+// facts writes what is known about a finding, one line or more for each fact.
+func (f *Finding) facts(w io.Writer) {
+	fact := func(name, text string) {
+		if text != "" {
+			paragraph(w, fmt.Sprintf("    %-8s", name), text)
+		}
+	}
+	fact("where", f.where())
+	fact("stack", strings.Join(f.Stack, "\n"))
+	if f.Rule != f.Title {
+		fact("rule", f.Rule)
+	}
+	fact("clause", f.Clause)
+}
+
+// where says on which processor, at which level and when.
+func (f *Finding) where() string {
+	when := fmt.Sprintf("%s us after the start", microseconds(f.Time))
+	if f.CPU < 0 {
+		return "on no processor, " + when
+	}
+	return fmt.Sprintf("P%d at %s, %s", f.CPU, trace.LevelName(f.IRQL), when)
+}
+
+// paragraph writes a wrapped text; prefix stands before its first line.
+func paragraph(w io.Writer, prefix, text string) {
+	room := findingWidth - len(prefix)
+	for i, line := range wrap(text, room, room) {
+		if i > 0 {
+			prefix = strings.Repeat(" ", len(prefix))
+		}
+		fmt.Fprintf(w, "%s%s\n", prefix, line)
+	}
+}

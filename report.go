@@ -1,0 +1,128 @@
+package dirql
+
+import (
+	"fmt"
+	"io"
+	"slices"
+
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/report"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// Finding is something that the driver did wrong.
+type Finding struct {
+	Title      string // "bug check 0x10D WDF_VIOLATION (...)", "use after free"
+	Text       string // what happened
+	Rule       string // short name of the rule, if it has one
+	Clause     string // clause of docs/spec
+	Code       uint32 // bug check code, 0: none
+	Params     [4]uint64
+	Processor  int
+	IRQL       uint8
+	Time       uint64   // virtual nanoseconds
+	Activation uint32   // number of the ISR, DPC or thread activation in the timeline
+	Stack      []string // activations and routines, innermost first
+	// Unsupported says that it is not the driver's fault: dirql lacks something.
+	Unsupported bool
+}
+
+// Report says what happened in a run.
+type Report struct {
+	Scenario   string
+	Processors int
+	// End says how the run ended: "done", or what stopped it.
+	End      string
+	Time     uint64 // virtual nanoseconds
+	Steps    uint64 // visible operations
+	Findings []Finding
+
+	log *trace.Log
+}
+
+// WriteTrace writes the record of the run, one line per event: the form that is
+// compared byte by byte.
+func (r *Report) WriteTrace(w io.Writer) error { return r.log.WriteText(w) }
+
+// WriteText writes the timeline of the run and its findings, for people.
+func (r *Report) WriteText(w io.Writer, verbose bool) error {
+	title := fmt.Sprintf("%s, %d %s", r.Scenario, r.Processors, plural(r.Processors, "processor"))
+	if err := report.Timeline(w, r.log, report.Options{Title: title, Verbose: verbose}); err != nil {
+		return err
+	}
+	fmt.Fprintf(w, "\nEnd: %s.\n", r.End)
+	return report.Findings(w, r.findings())
+}
+
+func plural(n int, word string) string {
+	if n == 1 {
+		return word
+	}
+	return word + "s"
+}
+
+// runMeta is what JSON says about a run as a whole.
+type runMeta struct {
+	Scenario   string `json:"scenario"`
+	Processors int    `json:"processors"`
+	End        string `json:"end"`
+	Steps      uint64 `json:"steps"`
+}
+
+// WriteJSON writes the run as one JSON object.
+func (r *Report) WriteJSON(w io.Writer) error {
+	return report.JSON(w, &report.Document{
+		Meta: runMeta{r.Scenario, r.Processors, r.End, r.Steps}, Log: r.log, Findings: r.findings(),
+	})
+}
+
+// findings returns the findings in the form that package report prints.
+func (r *Report) findings() []report.Finding {
+	var list []report.Finding
+	for _, f := range r.Findings {
+		list = append(list, report.Finding{Title: f.Title, Text: f.Text, Rule: f.Rule, Clause: f.Clause, CPU: f.Processor,
+			IRQL: f.IRQL, Time: f.Time, Stack: f.Stack})
+	}
+	return list
+}
+
+func (r *rig) report() *Report {
+	rep := &Report{Scenario: r.s.Name, Processors: r.m.Processors(), End: r.end(), Time: r.m.Now(), Steps: r.m.Steps(), log: r.m.Trace}
+	for _, f := range r.m.Findings() {
+		rep.Findings = append(rep.Findings, publicFinding(&f))
+	}
+	if f := r.hang(); f != nil {
+		rep.Findings = append(rep.Findings, *f)
+	}
+	return rep
+}
+
+func publicFinding(f *kernel.Finding) Finding {
+	return Finding{
+		Title: f.Title(), Text: f.Text, Rule: f.Rule, Clause: f.Clause, Code: f.Code, Params: f.Params,
+		Processor: f.CPU, IRQL: f.IRQL, Time: f.Time, Activation: f.Activation, Stack: slices.Clone(f.Stack),
+		Unsupported: f.Unsupported,
+	}
+}
+
+// end says how the run ended.
+func (r *rig) end() string {
+	if !r.broken {
+		return "done: the device was removed and the driver unloaded"
+	}
+	return fmt.Sprintf("%s, during: %s", r.reason, r.state)
+}
+
+// hang is the finding for a run in which something waits for ever.
+func (r *rig) hang() *Finding {
+	var rule string
+	switch r.reason {
+	case kernel.Stuck:
+		rule = "hang"
+	case kernel.StepBound, kernel.TimeBound:
+		rule = "no end in sight"
+	default:
+		return nil
+	}
+	return &Finding{Title: rule, Rule: rule, Text: fmt.Sprintf("%s, and nothing that could happen changes that", r.reason), Stack: r.m.Waiters(), Time: r.m.Now()}
+}

@@ -1,0 +1,177 @@
+package dirql
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/pci"
+	"github.com/dirql/dirql/internal/trace"
+	"github.com/dirql/dirql/wdf"
+)
+
+// Options of a run.
+type Options struct {
+	// Processors overrides the scenario's number of processors if not 0.
+	Processors int
+	// Seed, if not 0, makes every choice at random, but the same for the same
+	// seed. With 0 nothing is preempted without need and devices act in time.
+	Seed uint64
+}
+
+// Run runs the scenario once and records what happened. The error is about the
+// scenario or the options; what the driver did wrong is in the report.
+func (s *Scenario) Run(o Options) (*Report, error) {
+	var source choice.Source = choice.First{}
+	if o.Seed != 0 {
+		source = choice.NewRandom(o.Seed)
+	}
+	log := &trace.Log{}
+	r, err := s.newRig(o, source, log)
+	if err != nil {
+		return nil, err
+	}
+	defer r.m.Close()
+	r.boot()
+	r.phases()
+	r.shutDown()
+	return r.report(), nil
+}
+
+// rig is a machine with everything that a scenario needs.
+type rig struct {
+	s       *Scenario
+	m       *kernel.Machine
+	f       *wdf.Framework
+	bus     *pci.Bus
+	slot    *pci.Slot
+	device  wdf.WDFDEVICE // 0: not there
+	started wdf.WDFDEVICE // the device of the snapshot
+	reason  kernel.Reason
+	broken  bool // ended before its time
+	state   string
+}
+
+func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig, error) {
+	n := s.Processors
+	if o.Processors != 0 {
+		n = o.Processors
+	}
+	if n == 0 {
+		n = 1
+	}
+	m, err := kernel.New(kernel.Config{Processors: n, Profile: kernel.DefaultProfile, Source: source, Trace: log})
+	if err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	r := &rig{s: s, m: m, f: wdf.NewFramework(m), bus: pci.NewBus(m)}
+	d := s.Device
+	r.slot, err = r.bus.Add(d.Model(), pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free})
+	if err != nil {
+		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	return r, nil
+}
+
+// inThread runs f in a foreground thread of the simulated machine until the
+// machine is at rest.
+func (r *rig) inThread(name string, f func(s *wdf.Sys)) {
+	r.spawn(name, 0, f)
+	r.run(name)
+}
+
+// spawn makes a foreground thread.
+func (r *rig) spawn(name string, processors uint64, f func(s *wdf.Sys)) {
+	routine := r.m.InternalFunction("thread "+name, func(t *kernel.Thread, a kernel.Args) uint64 {
+		f(r.f.Sys(t))
+		return 0
+	})
+	r.m.NewThread(kernel.ThreadParams{Name: name, Role: "thread", Routine: routine, Affinity: processors, Foreground: true})
+}
+
+func (r *rig) run(what string) {
+	if r.broken {
+		return
+	}
+	r.reason = r.m.Run()
+	if r.reason != kernel.Done {
+		r.broken = true
+		r.state = what
+	}
+}
+
+// boot loads the driver and starts its device: what the system does when it
+// finds new hardware.
+func (r *rig) boot() {
+	entry := r.m.Function(r.s.Driver.Name+".DriverEntry", func(t *kernel.Thread, a kernel.Args) uint64 {
+		return uint64(r.s.Driver.Entry(r.f.Sys(t)))
+	})
+	r.inThread("PnP manager", func(s *wdf.Sys) {
+		if st := wdf.NTSTATUS(s.Invoke("DriverEntry", entry, kernel.Args{})); st.Failed() {
+			r.fail(s, "DriverEntry", st)
+			return
+		}
+		device, st := s.AddDevice(r.slot.Number())
+		if st.Failed() {
+			r.fail(s, "EvtDriverDeviceAdd", st)
+			return
+		}
+		r.bus.Start(r.slot)
+		raw, translated := r.bus.Resources(r.slot)
+		if st := s.StartDevice(device, raw, translated); st.Failed() {
+			r.fail(s, "the start of the device", st)
+			s.RemoveDevice(device)
+			return
+		}
+		r.device = device
+	})
+}
+
+// fail reports that a driver refused to work, and ends the run.
+func (r *rig) fail(s *wdf.Sys, what string, st wdf.NTSTATUS) {
+	s.Report(kernel.Finding{Rule: "start failed", Text: fmt.Sprintf("%s failed with %s", what, trace.StatusName(uint32(st)))})
+	r.broken, r.state = true, what
+}
+
+// phases runs the phases of the scenario.
+func (r *rig) phases() {
+	for i := range r.s.Phases {
+		if r.broken {
+			return
+		}
+		r.startPhase(&r.s.Phases[i])
+		r.run(r.s.Phases[i].Name)
+	}
+}
+
+func (r *rig) startPhase(p *Phase) {
+	if r.m.Trace.On() && p.Name != "" {
+		r.m.Record(-1, trace.Event{Kind: trace.Note, Name: "phase", Text: p.Name})
+	}
+	for i := range p.Applications {
+		a := &p.Applications[i]
+		r.spawn(a.Name, a.Processors, func(s *wdf.Sys) { a.Run(&App{s: s, r: r, name: a.Name}) })
+	}
+	if p.System != nil {
+		r.spawn("system", 0, func(s *wdf.Sys) { p.System(&System{s: s, r: r}) })
+	}
+}
+
+// shutDown removes the device, if it is still there, and unloads the driver.
+func (r *rig) shutDown() {
+	if r.broken {
+		return
+	}
+	r.inThread("PnP manager", func(s *wdf.Sys) {
+		if r.device != 0 {
+			if st := s.RemoveDevice(r.device); st.Failed() {
+				s.Report(kernel.Finding{Rule: "removal refused", Text: "EvtDeviceQueryRemove failed with " + trace.StatusName(uint32(st))})
+				return
+			}
+			r.device = 0
+			r.bus.PowerOff(r.slot)
+		}
+		s.Unload()
+		s.CheckLeaks(r.s.Driver.Name)
+	})
+}

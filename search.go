@@ -1,0 +1,118 @@
+package dirql
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/explore"
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// SearchLimits bound a search.
+type SearchLimits struct {
+	Runs int // 0: no bound
+}
+
+// SearchReport says what a search found and what it covered.
+type SearchReport struct {
+	Outcomes []Outcome // sorted by Text
+	Runs     int
+	Complete bool   // every schedule of the phases was run
+	Why      string // why not, if not
+}
+
+// Outcome is one of the ways in which runs of a scenario end.
+type Outcome struct {
+	Text     string
+	Runs     int
+	Schedule Schedule // of the first run that ended so
+}
+
+// Schedule is the list of choices of a run, for Replay.
+type Schedule []int
+
+// Search runs the phases of the scenario under every schedule, by running them
+// again and again from the started device, and returns the set of outcomes. The
+// driver is loaded once, with the default choices. A scenario is small enough
+// for this if it has some ten thousand schedules.
+func (s *Scenario) Search(o Options, limits SearchLimits) (*SearchReport, error) {
+	r, snapshot, err := s.started(o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.m.Close()
+	found := explore.Plain(func(source choice.Source, _ func(kernel.State) bool) explore.Result {
+		r.rerun(snapshot, source, nil)
+		return explore.Result{Outcome: r.outcome(), Bounded: r.reason == kernel.StepBound || r.reason == kernel.TimeBound}
+	}, explore.Limits{Runs: limits.Runs})
+	rep := &SearchReport{Runs: found.Runs, Complete: found.Complete, Why: found.Why}
+	for _, f := range found.Outcomes {
+		rep.Outcomes = append(rep.Outcomes, Outcome{f.Key, f.Count, f.Choices})
+	}
+	return rep, nil
+}
+
+// Replay runs the phases under a schedule that Search found, and records what
+// happened.
+func (s *Scenario) Replay(o Options, schedule Schedule) (*Report, error) {
+	r, snapshot, err := s.started(o)
+	if err != nil {
+		return nil, err
+	}
+	defer r.m.Close()
+	script := &choice.Script{Answers: schedule}
+	r.rerun(snapshot, script, &trace.Log{})
+	if script.Diverged {
+		return nil, fmt.Errorf("scenario %s: the schedule does not fit: the scenario or the driver has changed since it was recorded", s.Name)
+	}
+	return r.report(), nil
+}
+
+// started returns a rig whose device has been started, and a snapshot of it.
+func (s *Scenario) started(o Options) (*rig, *kernel.Snapshot, error) {
+	r, err := s.newRig(o, choice.First{}, &trace.Log{}) // recorded for the names of objects only
+	if err != nil {
+		return nil, nil, err
+	}
+	r.boot()
+	if r.broken {
+		f := r.report().Findings
+		r.m.Close()
+		return nil, nil, fmt.Errorf("scenario %s: the device does not start, so there is nothing to search: %s", s.Name, f[0].Text)
+	}
+	r.started = r.device
+	snapshot, err := r.m.Snapshot()
+	if err != nil {
+		r.m.Close()
+		return nil, nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	return r, snapshot, nil
+}
+
+// rerun runs the phases from the snapshot.
+func (r *rig) rerun(snapshot *kernel.Snapshot, source choice.Source, log *trace.Log) {
+	r.m.Restore(snapshot)
+	r.m.Use(source, log)
+	r.device, r.broken, r.reason, r.state = r.started, false, kernel.Done, ""
+	r.phases()
+	r.m.Use(choice.First{}, log)
+	r.shutDown()
+}
+
+// outcome says what came of the run: the scenario's own words, and the findings,
+// each once.
+func (r *rig) outcome() string {
+	var parts []string
+	if r.s.Outcome != nil {
+		parts = append(parts, r.s.Outcome())
+	}
+	for _, f := range r.report().Findings {
+		if !slices.Contains(parts, f.Title) {
+			parts = append(parts, f.Title)
+		}
+	}
+	return strings.Join(parts, "; ")
+}
