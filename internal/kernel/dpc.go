@@ -237,6 +237,7 @@ func (t *Thread) drain() {
 	t.setIRQL(DispatchLevel)
 	q.requested, q.draining = false, true
 	for first := true; ; first = false {
+		t.SetPosition(0)
 		if !first && (len(q.timers) > 0 || len(q.entries) > 0) {
 			t.point(op{}) // another processor may remove the next one
 		}

@@ -40,6 +40,7 @@ type frame struct {
 	arg         uint64 // second argument
 	rest        uint64 // all arguments, mixed
 	position    uint64 // how far the code got: see Thread.SetPosition
+	points      uint32 // scheduling points since then
 	kept        uint64 // see Thread.keep
 	ticks       uint64 // clock ticks since an ISR or DPC began (WD-1)
 	interrupted op     // what stood before this frame when it came on top
@@ -87,11 +88,13 @@ func (t *Thread) count() {
 }
 
 // SetPosition tells how far the running routine or service got, as far as it
-// matters for what it will do: what a state is hashed with (state.go). Code
-// that does not call it cannot be explored with merging of equal states.
+// matters for what it will do: what a state is hashed with (state.go), together
+// with the number of scheduling points since. Straight-line code needs no call;
+// code that branches or loops across scheduling points by what it keeps in Go
+// variables has to make one, or states that differ could be taken for equal.
 func (t *Thread) SetPosition(p uint64) {
 	if n := len(t.stack); n > 0 {
-		t.stack[n-1].position = p
+		t.stack[n-1].position, t.stack[n-1].points = p, 0
 	}
 }
 

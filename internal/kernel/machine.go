@@ -131,6 +131,13 @@ type Machine struct {
 	events  []uint32             // scratch of alternatives
 	scratch []byte               // scratch of Hash
 	names   map[uint64]string    // names of objects for the trace; looked up only
+	named   []naming             // in which order names were given
+}
+
+// naming is a name that was given, with the one that it replaced.
+type naming struct {
+	v      uint64
+	before string
 }
 
 // state is everything of the machine that a snapshot copies, apart from memory
@@ -284,9 +291,22 @@ func (m *Machine) Record(cpu int, e trace.Event) {
 
 // SetName gives an address or handle a name for the trace.
 func (m *Machine) SetName(v uint64, name string) {
-	if m.Trace != nil && v != 0 {
+	if before := m.names[v]; v != 0 && before != name {
+		m.named = append(m.named, naming{v, before})
 		m.names[v] = name
 	}
+}
+
+// forgetNames takes all names but the first n back.
+func (m *Machine) forgetNames(n int) {
+	for i := len(m.named) - 1; i >= n; i-- {
+		if o := m.named[i]; o.before != "" {
+			m.names[o.v] = o.before
+		} else {
+			delete(m.names, o.v)
+		}
+	}
+	m.named = m.named[:min(n, len(m.named))]
 }
 
 // NameOf returns the name of an address or handle, or its number.

@@ -237,13 +237,12 @@ func (t *Thread) checkPageable(addr uint64, size int, a mem.Access) {
 	if t.IRQL() < DispatchLevel {
 		return
 	}
-	for end := addr + uint64(size); addr < end; addr = addr&^(mem.PageSize-1) + mem.PageSize {
-		if !t.pageableFault(addr) {
-			continue
+	for off := uint64(0); off < uint64(size); off += mem.PageSize - (addr+off)&(mem.PageSize-1) {
+		if at := addr + off; t.pageableFault(at) {
+			t.BugCheck(0xD1, [4]uint64{at, uint64(t.IRQL()), uint64(a)}, "IRQL-10",
+				fmt.Sprintf("pageable memory is touched at %s: it may not be resident, and cannot be paged in here%s",
+					trace.LevelName(t.IRQL()), t.blockText(at)))
 		}
-		t.BugCheck(0xD1, [4]uint64{addr, uint64(t.IRQL()), uint64(a)}, "IRQL-10",
-			fmt.Sprintf("pageable memory is touched at %s: it may not be resident, and cannot be paged in here%s",
-				trace.LevelName(t.IRQL()), t.blockText(addr)))
 	}
 }
 

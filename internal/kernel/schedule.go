@@ -34,6 +34,9 @@ const rowLimit = 1000
 // that the processor had to take first has been taken, and the operation can
 // be done.
 func (t *Thread) point(o op) {
+	if n := len(t.stack); n > 0 {
+		t.stack[n-1].points++
+	}
 	t.op = o
 	t.awaitTurn()
 	for t.take() {

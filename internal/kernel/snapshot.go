@@ -13,8 +13,8 @@ type Snapshot struct {
 	memory     *mem.Snapshot
 	threads    []threadState
 	components []any
-	env        any
-	names      int
+	next       int
+	named      int
 }
 
 // Snapshot copies the machine. It is at rest: after Run every thread has ended,
@@ -27,7 +27,7 @@ func (m *Machine) Snapshot() (*Snapshot, error) {
 			return nil, fmt.Errorf("thread %s is in the middle of something (%s): a snapshot needs a machine at rest", t.name, t.wait.what)
 		}
 	}
-	s := &Snapshot{state: m.state.clone(), memory: m.Mem.Snapshot()}
+	s := &Snapshot{state: m.state.clone(), memory: m.Mem.Snapshot(), next: m.next, named: len(m.named)}
 	for _, t := range m.threads {
 		c := t.threadState
 		c.stack = slices.Clone(c.stack)
@@ -45,7 +45,8 @@ func (m *Machine) Restore(s *Snapshot) {
 	for _, t := range m.threads {
 		t.unwind()
 	}
-	m.ended, m.next = false, 0
+	m.ended, m.next = false, s.next
+	m.forgetNames(s.named)
 	m.Mem.Restore(s.memory)
 	m.state = s.state.clone()
 	m.threads = m.threads[:len(s.threads)]

@@ -25,6 +25,8 @@ func (m *Machine) Hash() State {
 	for _, t := range m.threads {
 		b = t.appendState(b)
 	}
+	b = words(b, uint64(len(m.threads)), uint64(len(m.held)), uint64(len(m.interrupts)), uint64(len(m.timed)),
+		uint64(len(m.work)), uint64(len(m.windows)), uint64(len(m.findings)))
 	for i := range m.held {
 		b = words(b, m.held[i].addr, uint64(m.held[i].cpu))
 	}
@@ -39,7 +41,8 @@ func (m *Machine) Hash() State {
 	}
 	for i := range m.interrupts {
 		in := &m.interrupts[i]
-		b = words(b, uint64(in.next), b2u(in.connected), b2u(in.inactive), uint64(in.running))
+		b = words(b, uint64(in.next), b2u(in.connected)|b2u(in.inactive)<<1|uint64(uint8(in.running))<<8, in.ServiceRoutine,
+			in.Context, in.Affinity, in.SpinLock)
 	}
 	for i := range m.timed {
 		e := &m.timed[i]
@@ -49,11 +52,15 @@ func (m *Machine) Hash() State {
 		}
 	}
 	for i := range m.work {
-		b = words(b, m.work[i].routine, m.work[i].args[0], m.work[i].object)
+		b = words(b, m.work[i].routine, mixed(m.work[i].args[:]), m.work[i].object)
+	}
+	for i := range m.windows {
+		b = words(b, m.windows[i].va, m.windows[i].pa, uint64(m.windows[i].pages))
 	}
 	for i := range m.findings {
-		b = words(b, uint64(m.findings[i].Code), m.findings[i].Params[0])
-		b = append(b, m.findings[i].Rule...)
+		f := &m.findings[i]
+		b = words(b, uint64(f.Code), mixed(f.Params[:]), uint64(len(f.Rule)))
+		b = append(b, f.Rule...)
 	}
 	for _, c := range m.components {
 		b = append(b, 0xFF)
@@ -87,6 +94,7 @@ func (p *processor) appendState(b []byte) []byte {
 	q := &p.dpc
 	b = words(b, uint64(p.irql)|uint64(p.current)<<8|b2u(p.quantumEnd)<<40|b2u(q.requested)<<41|b2u(q.draining)<<42|b2u(q.active != 0)<<43,
 		uint64(len(q.entries)), uint64(len(q.timers)), uint64(q.maxDepth)|uint64(q.rate)<<16|uint64(q.inserts)<<32|uint64(q.adjust)<<48)
+	b = words(b, p.raisedTicks)
 	for i := range p.pending {
 		b = words(b, p.pending[i], p.inService[i])
 	}
@@ -97,18 +105,22 @@ func (p *processor) appendState(b []byte) []byte {
 }
 
 func (t *Thread) appendState(b []byte) []byte {
-	b = words(b, uint64(t.status)|uint64(t.cpu)<<8|uint64(t.wait.kind)<<16|uint64(t.criticalRegions)<<24|uint64(t.wait.status)<<32,
-		t.op.addr<<3|uint64(t.op.kind), t.wait.object, uint64(len(t.stack)))
+	b = words(b, uint64(t.status)|uint64(t.cpu)<<8|uint64(t.wait.kind)<<16|uint64(t.savedIRQL)<<24|uint64(t.wait.status)<<32,
+		uint64(t.criticalRegions), t.op.addr, uint64(t.op.kind), t.wait.object, uint64(len(t.stack)))
+	if t.status == terminated {
+		return b
+	}
+	b = words(b, uint64(t.base)|b2u(t.foreground)<<8|uint64(uint8(t.priority))<<16, t.affinity, t.routine, mixed(t.args[:]))
 	if t.status == ready || t.status == waiting {
 		b = words(b, t.rank())
 	}
-	if t.status == waiting && t.wait.mark != 0 {
-		b = words(b, t.m.olderDPCs(t.wait.mark))
+	if t.wait.mark != 0 {
+		b = words(b, 1, t.m.olderDPCs(t.wait.mark))
 	}
 	for i := range t.stack {
 		f := &t.stack[i]
-		b = words(b, uint64(f.kind)|uint64(f.irql)<<8, f.code, f.object, f.arg, f.position,
-			f.interrupted.addr<<3|uint64(f.interrupted.kind))
+		b = words(b, uint64(f.kind)|uint64(f.irql)<<8|uint64(f.interrupted.kind)<<16|f.ticks<<24, f.interrupted.addr,
+			f.code, f.object, f.rest, f.position, f.kept)
 	}
 	return b
 }

@@ -38,6 +38,7 @@ func (s *Space) Alloc(size uint64, tag uint32, paged bool, by uint32) uint64 {
 	if size < PageSize {
 		addr = first + PageSize - (size+15)&^15
 	}
+	s.mark(markAlloc, addr, size)
 	s.allocs = append(s.allocs, Alloc{Addr: addr, Size: size, Tag: tag, Paged: paged, AllocBy: by, pages: int32(pages), first: first})
 	return addr
 }
@@ -50,6 +51,7 @@ func (s *Space) Free(addr uint64, by uint32) bool {
 		return false
 	}
 	a.Freed, a.FreeBy = true, by
+	s.mark(markFree, addr, 0)
 	for i := range a.pages {
 		s.entry(a.first + uint64(i)<<pageShift).freed = true
 	}

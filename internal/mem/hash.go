@@ -2,9 +2,9 @@ package mem
 
 import "encoding/binary"
 
-// Hash is a 128-bit fingerprint of memory contents, kept up to date by every
-// write: the exclusive or over all 8-byte cells that are not zero of a mix of
-// place and value.
+// Hash is a 128-bit fingerprint of memory, kept up to date by every write: the
+// exclusive or over all 8-byte cells that are not zero of a mix of place and
+// value, and over what was mapped, unmapped, allocated and freed.
 type Hash [2]uint64
 
 // EnableHash starts keeping the fingerprint. Contents written before do not
@@ -28,6 +28,23 @@ func (s *Space) unhash(fr int32, d *[PageSize]byte, off uint64, n int) {
 		place := uint64(fr)<<pageShift | c
 		s.hash[0] ^= Mix(place^0x9E3779B97F4A7C15, v)
 		s.hash[1] ^= Mix(v^0xC2B2AE3D27D4EB4F, place)
+	}
+}
+
+// What is marked in the fingerprint besides contents.
+const (
+	markMap   = 0xFF51AFD7ED558CCD // a page was mapped
+	markUnmap = 0xB492B66FBE98F273
+	markAlloc = 0x9FB21C651E98DF25 // a block was allocated
+	markFree  = 0xD6E8FEB86659FD93
+)
+
+// mark puts a change of the tables into the fingerprint. Each address is
+// mapped, unmapped, allocated and freed once at most.
+func (s *Space) mark(what, addr, v uint64) {
+	if s.hashing {
+		s.hash[0] ^= Mix(what^addr, v)
+		s.hash[1] ^= Mix(what+v, addr)
 	}
 }
 

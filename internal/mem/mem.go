@@ -241,6 +241,7 @@ func (s *Space) StoreAnyway(addr uint64, size int, v uint64) {
 	}
 	if p.frame < 0 {
 		p.frame = s.newFrame()
+		s.mark(markAlloc, addr&^(PageSize-1), uint64(p.frame))
 	}
 	s.storeFrame(p.frame, addr&(PageSize-1), size, v)
 }

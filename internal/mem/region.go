@@ -73,8 +73,10 @@ func (s *Space) MapPhysical(r Region, pa uint64, n int, prot Prot) uint64 {
 // Unmap takes the n pages at addr away; the addresses are not used again.
 func (s *Space) Unmap(addr uint64, n int) {
 	for i := range n {
-		if p := s.entry(addr + uint64(i)<<pageShift); p != nil {
+		at := addr + uint64(i)<<pageShift
+		if p := s.entry(at); p != nil && *p != (pte{frame: -1}) {
 			*p = pte{frame: -1}
+			s.mark(markUnmap, at&^(PageSize-1), 0)
 		}
 	}
 }
@@ -82,8 +84,10 @@ func (s *Space) Unmap(addr uint64, n int) {
 func (s *Space) appendPages(r Region, n int, page func() pte) uint64 {
 	reg := &s.regions[r]
 	addr := reg.base + uint64(len(reg.ptes))<<pageShift
-	for range n {
-		reg.ptes = append(reg.ptes, page())
+	for i := range n {
+		p := page()
+		reg.ptes = append(reg.ptes, p)
+		s.mark(markMap, addr+uint64(i)<<pageShift, uint64(uint32(p.frame))<<8|uint64(p.prot))
 	}
 	return addr
 }

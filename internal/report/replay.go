@@ -231,7 +231,7 @@ func (r *replayer) switchThread(i int, e *trace.Event, l *lane, verbose bool) {
 // park puts the stack of a lane away and takes the one of the thread that goes
 // on; it tells whether that one was interrupted in the middle of something.
 func (r *replayer) park(e *trace.Event, l *lane) (goesOn bool) {
-	if s := r.byAct[e.Act]; e.Act != 0 && s != nil && len(s.frames) > 0 {
+	if s := r.byAct[e.Act]; e.Act != 0 && s != nil && len(s.frames) > 0 && s.thread == e.Name {
 		l.stack = s
 		return true
 	}

@@ -222,9 +222,11 @@ func odd() *trace.Log {
 	s.level(2).level(2).level(0) // written to CR8
 	s.call("KeInsertQueueDpc", "(dpc 1, 0, 0)").event(trace.Queue, "dpc 2", "depth 1").retBool("KeInsertQueueDpc", 0)
 	s.call("KeStallExecutionProcessor", "(1)").event(trace.Queue, "dpc 3", "depth 2").ret("KeStallExecutionProcessor")
-	s.call("KeLowerIrql", "(0)").event(trace.Switch, "b", "").start(2, "KSTART_ROUTINE", "routine")
+	s.call("KeLowerIrql", "(0)").on(0, 0, 0).event(trace.Switch, "b", "").start(2, "KSTART_ROUTINE", "routine")
 	s.start(2, "EvtInterruptSynchronize", "inner").end("EvtInterruptSynchronize", "inner", 2)
-	s.end("KSTART_ROUTINE", "routine", 1).event(trace.Switch, "a", "")
+	s.event(trace.Switch, "other", "").end("KSTART_ROUTINE", "lost", 2) // no routine of this thread
+	s.on(0, 0, 2).event(trace.Switch, "b", "").end("KSTART_ROUTINE", "routine", 0)
+	s.on(0, 0, 1).event(trace.Switch, "a", "")
 	s.start(3, "DPC", "customDpc").call("DbgPrint", "hello").call("Deeper", "()").end("DPC", "customDpc", 1)
 	for i := range 14 {
 		s.start(uint32(10+i), "ISR", "nested")
