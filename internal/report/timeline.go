@@ -82,7 +82,7 @@ const (
 func (o *Options) shown(rows []row) []int {
 	var cpus []int
 	if o.Processors != nil {
-		cpus = slices.Clone(o.Processors)
+		cpus = slices.DeleteFunc(slices.Clone(o.Processors), func(cpu int) bool { return cpu < 0 })
 	} else {
 		cpus = active(rows)
 	}
