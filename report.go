@@ -124,5 +124,5 @@ func (r *rig) hang() *Finding {
 	default:
 		return nil
 	}
-	return &Finding{Title: rule, Rule: rule, Text: fmt.Sprintf("%s, and nothing that could happen changes that", r.reason), Stack: r.m.Waiters(), Time: r.m.Now()}
+	return &Finding{Title: rule, Rule: rule, Processor: -1, Text: fmt.Sprintf("%s, and nothing that could happen changes that", r.reason), Stack: r.m.Waiters(), Time: r.m.Now()}
 }

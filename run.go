@@ -48,7 +48,8 @@ type rig struct {
 	device  wdf.WDFDEVICE // 0: not there
 	started wdf.WDFDEVICE // the device of the snapshot
 	reason  kernel.Reason
-	broken  bool // ended before its time
+	bodies  []func(s *wdf.Sys) // of the threads that were spawned
+	broken  bool               // ended before its time
 	state   string
 }
 
@@ -80,13 +81,16 @@ func (r *rig) inThread(name string, f func(s *wdf.Sys)) {
 	r.run(name)
 }
 
-// spawn makes a foreground thread.
+// spawn makes a foreground thread. Its body is handed over by number: a routine
+// of the machine is an address, and keeps what it was registered with.
 func (r *rig) spawn(name string, processors uint64, f func(s *wdf.Sys)) {
-	routine := r.m.InternalFunction("thread "+name, func(t *kernel.Thread, a kernel.Args) uint64 {
-		f(r.f.Sys(t))
+	routine := r.m.InternalFunction("application thread", func(t *kernel.Thread, a kernel.Args) uint64 {
+		r.bodies[a[0]](r.f.Sys(t))
 		return 0
 	})
-	r.m.NewThread(kernel.ThreadParams{Name: name, Role: "thread", Routine: routine, Affinity: processors, Foreground: true})
+	r.bodies = append(r.bodies, f)
+	r.m.NewThread(kernel.ThreadParams{Name: name, Role: "thread", Routine: routine, Affinity: processors, Foreground: true,
+		Args: kernel.Args{uint64(len(r.bodies) - 1)}})
 }
 
 func (r *rig) run(what string) {

@@ -95,6 +95,7 @@ func (s *Scenario) started(o Options) (*rig, *kernel.Snapshot, error) {
 // rerun runs the phases from the snapshot.
 func (r *rig) rerun(snapshot *kernel.Snapshot, source choice.Source, log *trace.Log) {
 	r.m.Restore(snapshot)
+	r.bodies = r.bodies[:0]
 	r.m.Use(source, log)
 	r.device, r.broken, r.reason, r.state = r.started, false, kernel.Done, ""
 	r.phases()

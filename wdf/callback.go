@@ -138,6 +138,15 @@ func (s *Sys) IoStop(fn func(s *Sys, queue WDFQUEUE, request WDFREQUEST, flags u
 	})
 }
 
+// QueueState makes an EvtIoQueueState of a function: called when a queue has
+// stopped, is purged, or is ready.
+func (s *Sys) QueueState(fn func(s *Sys, queue WDFQUEUE, context uint64)) Callback {
+	return s.function(fn, func(t *kernel.Thread, a kernel.Args) uint64 {
+		fn(s.f.Sys(t), Handle(a[0]), a[1])
+		return 0
+	})
+}
+
 // SystemThread makes the routine of PsCreateSystemThread of a function.
 func (s *Sys) SystemThread(fn func(s *Sys, context uint64)) Callback {
 	return s.function(fn, func(t *kernel.Thread, a kernel.Args) uint64 {

@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/dirql/dirql/internal/kernel"
-	"github.com/dirql/dirql/internal/trace"
 )
 
 // callbackLock is the lock of a device or a queue that automatic
@@ -68,8 +67,10 @@ func (s *Sys) serializer(parent id, passive bool) (id, NTSTATUS) {
 			f.m.NameOf(uint64(parent.handle())), levelText(passiveParent))
 		return 0, StatusWdfIncompatibleExecutionLevel
 	}
-	if scope == SynchronizationScopeQueue && f.objects[parent].typ == TypeQueue {
-		return parent, StatusSuccess
+	for i := parent; scope == SynchronizationScopeQueue && i != 0; i = f.objects[i].parent {
+		if f.objects[i].typ == TypeQueue {
+			return i, StatusSuccess
+		}
 	}
 	return f.deviceOf(parent), StatusSuccess
 }
@@ -139,7 +140,12 @@ var (
 // one is bug check 0x10D/0xB (SER-7).
 func (s *Sys) WdfObjectAcquireLock(h WDFOBJECT) {
 	s.Enter(svcWdfObjectAcquireLock, uint64(h))
-	s.acquireCallbackLock(s.lockOwner(h))
+	i, limit := s.lockOwner(h), uint8(DispatchLevel)
+	if s.f.objects[i].lock.passive {
+		limit = PassiveLevel
+	}
+	s.levelReport("WdfObjectAcquireLock", "SER-4", limit)
+	s.acquireCallbackLock(i)
 	s.LeaveVoid()
 }
 
@@ -152,11 +158,11 @@ func (s *Sys) WdfObjectReleaseLock(h WDFOBJECT) {
 
 func (s *Sys) lockOwner(h WDFOBJECT) id {
 	i := s.lookup(h, TypeObject)
+	if s.f.objects[i].typ == TypeQueue {
+		i = s.f.queues[s.f.objects[i].index].lock // its own, or that of the device
+	}
 	if s.f.objects[i].lock.cell == 0 {
 		s.BugCheck(0x10D, [4]uint64{0xB, uint64(h), 0}, "SER-7", s.f.m.NameOf(uint64(h))+" has no callback lock")
-	}
-	if limit := uint8(kernel.DispatchLevel); s.IRQL() > limit {
-		s.Report(kernel.Finding{Rule: "KmdfIrql", Clause: "IRQL-12", Text: "the callback lock is taken at " + trace.LevelName(s.IRQL())})
 	}
 	return i
 }

@@ -43,7 +43,6 @@ func (s *Sys) assignSyncIRQL(dev id) {
 	f := s.f
 	for i := range f.interrupts {
 		in := &f.interrupts[i]
-		in.syncIRQL = in.irql
 		if in.device != dev || in.spin == 0 {
 			continue
 		}
@@ -76,6 +75,10 @@ func (s *Sys) connectInterrupt(n int) NTSTATUS {
 	if in.forced || in.vector == 0 {
 		return StatusSuccess
 	}
+	if in.connection != 0 && !s.device(in.device).notPowerPageable {
+		s.Report(kernel.Finding{Rule: "interrupt connected twice", Clause: "WDFI-29", Text: name + " was connected in Dx by WdfInterruptEnable; " +
+			"a release build connects it a second time and loses the first connection"})
+	}
 	if in.connection == 0 {
 		p := kernel.ConnectParams{
 			Name: name, ServiceRoutine: f.thunks.isr, Context: uint64(n), MessageID: in.number,
@@ -85,7 +88,6 @@ func (s *Sys) connectInterrupt(n int) NTSTATUS {
 		if in.spin != 0 {
 			p.SpinLock = f.spinLocks[f.objects[in.spin].index].cell
 		}
-		in.disconnecting = false
 		s.Step()
 		c, st := f.m.Connect(p)
 		s.note(trace.Framework, name, "IoConnectInterruptEx: %s", trace.StatusName(uint32(st)))
@@ -122,7 +124,6 @@ func (s *Sys) disableInterrupt(n int, disconnect bool) {
 	}
 	name := f.m.NameOf(uint64(in.object.handle()))
 	if in.enabled {
-		f.interrupts[n].enabled = false
 		if in.disable != 0 {
 			st := NTSTATUS(s.Synchronize(in.connection, "EvtInterruptDisable", uint64(in.disable),
 				kernel.Args{uint64(in.object.handle()), uint64(in.device.handle())}))
@@ -130,23 +131,26 @@ func (s *Sys) disableInterrupt(n int, disconnect bool) {
 				s.note(trace.Framework, name, "EvtInterruptDisable failed: %s", trace.StatusName(uint32(st)))
 			}
 		}
+		f.interrupts[n].enabled = false
 	}
-	if disconnect && in.latched && !in.message {
+	if in.latched && !in.message {
 		old := s.AcquireInterruptLock(in.connection)
 		f.interrupts[n].disconnecting = true
 		s.ReleaseInterruptLock(in.connection, old)
+		f.interrupts[n].captured = false
 	}
 	s.note(trace.Framework, name, "KeFlushQueuedDpcs")
 	s.FlushDPCs()
 	s.flushInterruptWork(int32(n))
-	if !disconnect {
-		return
+	if disconnect {
+		s.Step()
+		f.interrupts[n].stored = false
+		s.Step() // INT-21
+		s.Disconnect(in.connection)
+		f.interrupts[n].connection = 0
+		s.note(trace.Framework, name, "IoDisconnectInterruptEx")
 	}
-	s.Step()
-	f.interrupts[n].stored = false
-	s.Disconnect(in.connection)
-	f.interrupts[n].connection = 0
-	s.note(trace.Framework, name, "IoDisconnectInterruptEx")
+	f.interrupts[n].disconnecting = false
 }
 
 var (
@@ -166,15 +170,12 @@ func (s *Sys) WdfInterruptEnable(h WDFINTERRUPT) {
 	if s.levelBreak("WdfInterruptEnable", "WDFI-29", PassiveLevel) {
 		return
 	}
-	if in.connection != 0 {
+	if in.connection != 0 && (in.enabled || !s.device(in.device).notPowerPageable) {
 		s.Report(kernel.Finding{Rule: "WdfInterruptEnable on a connected interrupt", Clause: "WDFI-29",
 			Text: "a release build connects it a second time and loses the first connection"})
 		return
 	}
 	in.forced = false
-	if s.device(in.device).power != PowerDeviceD0 {
-		return
-	}
 	if st := s.connectInterrupt(int(n)); st.Failed() {
 		s.note(trace.Framework, s.f.m.NameOf(uint64(h)), "WdfInterruptEnable failed: %s", trace.StatusName(uint32(st)))
 	}
@@ -200,14 +201,14 @@ func (s *Sys) WdfInterruptAcquireLock(h WDFINTERRUPT) {
 	s.Enter(svcWdfInterruptAcquireLock, uint64(h))
 	defer s.LeaveVoid()
 	in, n := s.interrupt(h)
-	if !in.stored {
-		in.oldIRQL, in.unlocked = s.IRQL(), true
+	if !in.pointer() {
+		in.oldIRQL = s.IRQL()
 		s.verifierBreak("WdfInterruptAcquireLock while not connected", "ILK-3", "%s is not connected: the lock is not taken and the IRQL stays",
 			s.f.m.NameOf(uint64(h)))
 		return
 	}
 	old := s.AcquireInterruptLock(in.connection)
-	s.f.interrupts[n].oldIRQL, s.f.interrupts[n].unlocked = old, false
+	s.f.interrupts[n].oldIRQL = old
 }
 
 // WdfInterruptReleaseLock releases the interrupt spin lock and restores the
@@ -216,7 +217,7 @@ func (s *Sys) WdfInterruptReleaseLock(h WDFINTERRUPT) {
 	s.Enter(svcWdfInterruptReleaseLock, uint64(h))
 	defer s.LeaveVoid()
 	in, _ := s.interrupt(h)
-	if !in.stored {
+	if !in.pointer() {
 		s.verifierBreak("WdfInterruptReleaseLock while not connected", "ILK-3", "%s is not connected: nothing happens", s.f.m.NameOf(uint64(h)))
 		return
 	}
@@ -230,7 +231,8 @@ func (s *Sys) WdfInterruptSynchronize(h WDFINTERRUPT, callback Callback, context
 	s.Enter(svcWdfInterruptSynchronize, uint64(h), uint64(callback), context)
 	in, _ := s.interrupt(h)
 	s.requirePointer(callback != 0, "Callback")
-	if !in.stored {
+	s.levelReport("WdfInterruptSynchronize", "ILK-6", DispatchLevel)
+	if !in.pointer() {
 		code := uint32(0x7E)
 		if s.IRQL() >= DispatchLevel {
 			code = 0xD1

@@ -129,19 +129,25 @@ func fromWord[T Scalar](w uint64) (v T) {
 	return v
 }
 
-// context is a context of an object.
+// context is a context of an object, with the callbacks of the attributes that
+// it was added with.
 type context struct {
-	typ  *ContextType
-	addr uint64
-	next int32
+	typ              *ContextType
+	addr             uint64
+	cleanup, destroy Callback
+	next             int32
 }
 
 func (s *Sys) addContext(i id, c *ContextType, override uint64) uint64 {
 	f := s.f
 	size := max(c.Size, override, 1)
 	addr := f.m.Mem.Alloc(size, kernel.PoolTag("FxCx"), false, s.ActivationID())
-	f.contexts = append(f.contexts, context{typ: c, addr: addr, next: f.objects[i].contexts})
-	f.objects[i].contexts = int32(len(f.contexts) - 1)
+	last := &f.objects[i].contexts
+	for *last != 0 {
+		last = &f.contexts[*last].next
+	}
+	*last = int32(len(f.contexts))
+	f.contexts = append(f.contexts, context{typ: c, addr: addr})
 	f.m.SetName(addr, c.Name)
 	return addr
 }
@@ -177,15 +183,23 @@ func (s *Sys) WdfObjectGetTypedContext(h WDFOBJECT, c *ContextType) uint64 {
 }
 
 // WdfObjectAllocateContext adds a context to an object and returns its address.
-// An object that has one of that type keeps it: STATUS_OBJECT_NAME_EXISTS.
-// IRQL <= DISPATCH_LEVEL.
+// An object that has one of that type keeps it: STATUS_OBJECT_NAME_EXISTS. The
+// cleanup and destroy callbacks of the attributes are called after those of the
+// object. IRQL <= DISPATCH_LEVEL.
 func (s *Sys) WdfObjectAllocateContext(h WDFOBJECT, a *ObjectAttributes) (uint64, NTSTATUS) {
 	s.Enter(svcWdfObjectAllocateContext, uint64(h))
-	i := s.lookup(h, TypeObject)
+	s.lookup(h, TypeObject)
 	s.requirePointer(a != nil && a.ContextType != nil, "ContextAttributes")
-	if p := s.f.findContext(i, a.ContextType); p != 0 {
-		return p, s.LeaveStatus(0x40000000)
+	s.Step()
+	i := s.lookup(h, TypeObject)
+	switch p := s.f.findContext(i, a.ContextType); {
+	case s.f.objects[i].state != live:
+		return 0, s.LeaveStatus(StatusDeletePending)
+	case p != 0:
+		return p, s.LeaveStatus(StatusObjectNameExists)
 	}
 	p := s.addContext(i, a.ContextType, a.ContextSizeOverride)
+	c := &s.f.contexts[len(s.f.contexts)-1]
+	c.cleanup, c.destroy = a.EvtCleanupCallback, a.EvtDestroyCallback
 	return p, s.LeaveStatus(StatusSuccess)
 }

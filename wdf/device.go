@@ -19,7 +19,10 @@ const (
 )
 
 func (p PowerState) String() string {
-	return [...]string{"invalid", "D0", "D1", "D2", "D3", "D3Final"}[min(p, 6)]
+	if p > PowerDeviceD3Final {
+		p = PowerDeviceInvalid
+	}
+	return [...]string{"invalid", "D0", "D1", "D2", "D3", "D3Final"}[p]
 }
 
 // PnpPowerEventCallbacks is WDF_PNPPOWER_EVENT_CALLBACKS.
@@ -55,6 +58,7 @@ type pnpState uint8
 const (
 	pnpInit      pnpState = iota // EvtDriverDeviceAdd
 	pnpPreparing                 // EvtDevicePrepareHardware
+	pnpStarting                  // from there to D0
 	pnpStarted
 	pnpStopped
 	pnpSurpriseRemoved
@@ -63,20 +67,35 @@ const (
 
 // device is a WDFDEVICE.
 type device struct {
-	object             id
-	pnp                pnpState
-	power              PowerState
-	notPowerPageable   bool
-	selfManagedStarted bool
-	accepting          bool   // the device interface is enabled: requests may come
-	location           uint32 // number of the function on its bus
-	raw, translated    id     // resource lists
-	defaultQueue       id
-	queueByType        [3]id // WdfDeviceConfigureRequestDispatching: read, write, control
-	interrupts         int32 // number of interrupt objects
-	requestAttributes  requestAttributes
-	callbacks          PnpPowerEventCallbacks
+	object            id
+	pnp               pnpState
+	power             PowerState
+	notPowerPageable  bool
+	selfManaged       selfManaged
+	prepared          bool   // EvtDeviceReleaseHardware is still to be called
+	accepting         bool   // the device interface is enabled: requests may come
+	location          uint32 // number of the function on its bus
+	raw, translated   id     // resource lists
+	defaultQueue      id
+	queueByType       [4]id // WdfDeviceConfigureRequestDispatching: see RequestType.slot
+	queuesOn          bool  // power-managed queues deliver
+	queuesShutDown    bool  // queues accept nothing: removal
+	surprise          bool  // it was taken out without notice
+	interrupts        int32 // number of interrupt objects
+	deferred          int32 // objects whose deletion was handed to a work item
+	requestAttributes requestAttributes
+	callbacks         PnpPowerEventCallbacks
 }
+
+// selfManaged is how far self-managed I/O has come.
+type selfManaged uint8
+
+const (
+	selfManagedCreated selfManaged = iota // EvtDeviceSelfManagedIoInit was not called
+	selfManagedStarted
+	selfManagedSuspended
+	selfManagedFailed // Init, Suspend or Restart failed
+)
 
 // requestAttributes are the attributes that each request gets.
 type requestAttributes struct {

@@ -1,8 +1,6 @@
 package wdf
 
 import (
-	"fmt"
-
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/trace"
 )
@@ -75,11 +73,11 @@ type interrupt struct {
 
 	connection    kernel.InterruptID // 0: not connected
 	stored        bool               // the framework has stored the interrupt pointer (INT-21)
+	captured      bool               // latched line: the ISR has, before that (INT-22)
 	disconnecting bool               // latched line: ISRs are discarded (INT-22)
 	enabled       bool               // EvtInterruptEnable succeeded
 	forced        bool               // WdfInterruptDisable (WDFI-29)
 	oldIRQL       uint8              // the one slot of WdfInterruptAcquireLock (ILK-1)
-	unlocked      bool               // the last acquire did not lock (ILK-3)
 	workQueued    bool               // the work item is enqueued and not started (QW-3)
 	workRunning   int16
 }
@@ -101,27 +99,27 @@ func (s *Sys) WdfInterruptCreate(h WDFDEVICE, c *InterruptConfig, a *ObjectAttri
 	dev := s.lookup(h, TypeDevice)
 	s.requirePointer(c != nil, "Configuration")
 	s.Step()
-	if st := s.checkInterruptConfig(dev, c, a); st.Failed() {
+	parent, st := s.checkInterruptConfig(dev, c, a)
+	if st.Failed() {
 		return 0, s.LeaveStatus(st)
 	}
-	parent := s.parentOr(a, dev)
+	var spin id
+	if c.SpinLock != 0 {
+		spin = s.lookup(c.SpinLock, TypeSpinLock)
+		s.f.spinLocks[s.f.objects[spin].index].interrupt = true
+	}
 	if t := s.f.objects[parent].typ; t != TypeDevice && t != TypeQueue || s.f.deviceOf(parent) != dev {
 		return 0, s.LeaveStatus(StatusInvalidParameter) // WDFI-12, CON-3
 	}
 	in := interrupt{
 		device: dev, number: uint32(s.device(dev).interrupts), isr: c.EvtInterruptIsr, dpc: c.EvtInterruptDpc,
 		enable: c.EvtInterruptEnable, disable: c.EvtInterruptDisable, work: c.EvtInterruptWorkItem,
-		share: c.ShareVector, prepare: s.device(dev).pnp == pnpPreparing,
+		share: c.ShareVector, prepare: s.device(dev).pnp == pnpPreparing, spin: spin,
 	}
 	if c.AutomaticSerialization {
-		var st NTSTATUS
 		if in.serial, st = s.serializer(parent, c.EvtInterruptWorkItem != 0); st.Failed() {
 			return 0, s.LeaveStatus(st)
 		}
-	}
-	if c.SpinLock != 0 {
-		in.spin = s.lookup(c.SpinLock, TypeSpinLock)
-		s.f.spinLocks[s.f.objects[in.spin].index].interrupt = true
 	}
 	i := s.addInterrupt(in, parent, a)
 	if in.prepare {
@@ -148,37 +146,41 @@ func (s *Sys) addInterrupt(in interrupt, parent id, a *ObjectAttributes) id {
 	return i
 }
 
-// checkInterruptConfig does the checks of WDFI-2 to WDFI-10.
-func (s *Sys) checkInterruptConfig(dev id, c *InterruptConfig, a *ObjectAttributes) NTSTATUS {
+// checkInterruptConfig does the checks of WDFI-2 to WDFI-10 and returns the
+// parent.
+func (s *Sys) checkInterruptConfig(dev id, c *InterruptConfig, a *ObjectAttributes) (parent id, st NTSTATUS) {
 	switch c.Size {
 	case InterruptConfigSize, interruptConfigSize11, interruptConfigSize9:
 	default:
-		return StatusInfoLengthMismatch
+		return 0, StatusInfoLengthMismatch
 	}
 	switch {
 	case c.EvtInterruptIsr == 0:
-		return StatusInvalidParameter // WDFI-3
+		return 0, StatusInvalidParameter // WDFI-3
 	case a != nil && a.ParentObject != 0 && !c.AutomaticSerialization:
-		return StatusWdfParentAssignmentNotAllowed // WDFI-4
-	case a != nil && a.ExecutionLevel > ExecutionLevelInherit:
-		return StatusWdfExecutionLevelInvalid
-	case a != nil && a.SynchronizationScope > SynchronizationScopeInherit:
-		return StatusWdfSynchronizationScopeInvalid
+		return 0, StatusWdfParentAssignmentNotAllowed // WDFI-4
 	}
+	if st := checkAttributes(a, false); st.Failed() {
+		return 0, st
+	}
+	if a != nil && a.SynchronizationScope > SynchronizationScopeInherit {
+		return 0, StatusWdfSynchronizationScopeInvalid
+	}
+	parent = s.parentOr(a, dev)
 	if st := s.checkInterruptTime(dev, c); st.Failed() {
-		return st
+		return 0, st
 	}
 	switch {
 	case c.EvtInterruptDpc != 0 && c.EvtInterruptWorkItem != 0:
-		return StatusInvalidParameter // WDFI-9
+		return 0, StatusInvalidParameter // WDFI-9
 	case c.WaitLock != 0 && !c.PassiveHandling, c.SpinLock != 0 && c.PassiveHandling:
-		return StatusInvalidParameter // WDFI-10
+		return 0, StatusInvalidParameter // WDFI-10
 	case c.PassiveHandling:
 		s.Unsupported("passive-level interrupts (WDF_INTERRUPT_CONFIG.PassiveHandling)")
 	case c.ReportInactiveOnPowerDown == True:
 		s.Unsupported("WDF_INTERRUPT_CONFIG.ReportInactiveOnPowerDown")
 	}
-	return StatusSuccess
+	return parent, StatusSuccess
 }
 
 // checkInterruptTime does the checks of WDFI-5 to WDFI-8: what is allowed in
@@ -224,6 +226,9 @@ func (s *Sys) messageOffset(dev id, r *Resource, self id) (n uint32) {
 	return n
 }
 
+// pointer reports whether the framework knows the KINTERRUPT.
+func (in *interrupt) pointer() bool { return in.stored || in.captured }
+
 // interrupt returns the row of a WDFINTERRUPT handle.
 func (s *Sys) interrupt(h WDFINTERRUPT) (*interrupt, int32) {
 	n := s.f.objects[s.lookup(h, TypeInterrupt)].index
@@ -239,6 +244,8 @@ func (s *Sys) interruptThunk(a kernel.Args) uint64 {
 	case early && in.disconnecting, !early && !in.stored:
 		s.note(trace.Note, s.f.m.NameOf(uint64(in.object.handle())), "the framework drops an interrupt during connect or disconnect")
 		return 0
+	case early:
+		in.captured = true
 	}
 	return s.call("EvtInterruptIsr", in.isr, uint64(in.object.handle()), a[2])
 }
@@ -297,7 +304,12 @@ func (s *Sys) WdfInterruptQueueWorkItemForIsr(h WDFINTERRUPT) bool {
 // enqueueInterruptWork enqueues the work item unless it is enqueued already.
 func (s *Sys) enqueueInterruptWork(n int32) bool {
 	in := &s.f.interrupts[n]
-	if in.workQueued {
+	switch {
+	case in.workQueued:
+		return false
+	case s.f.objects[in.object].state != live:
+		s.verifierBreak("WdfInterruptQueueWorkItemForIsr on a deleted interrupt", "QW-6", "%s is being deleted: its work item is not queued",
+			s.f.m.NameOf(uint64(in.object.handle())))
 		return false
 	}
 	in.workQueued = true
@@ -315,7 +327,10 @@ func (s *Sys) interruptWorkThunk(a kernel.Args) uint64 {
 	s.serialized(in.serial, func() {
 		s.call("EvtInterruptWorkItem", in.work, uint64(in.object.handle()), uint64(in.device.handle()))
 	})
-	s.f.interrupts[n].workRunning--
+	last := &s.f.interrupts[n]
+	if last.workRunning--; last.workRunning == 0 && !last.workQueued {
+		s.f.idle(last.object)
+	}
 	return 0
 }
 
@@ -328,8 +343,15 @@ func (s *Sys) WdfInterruptGetDevice(h WDFINTERRUPT) WDFDEVICE {
 	return d
 }
 
+// Accepted sizes of WDF_INTERRUPT_INFO in bytes (WDFI-18).
+const (
+	InterruptInfoSize  = 64
+	interruptInfoSize7 = 56 // 1.7 and older, without Group
+)
+
 // InterruptInfo is WDF_INTERRUPT_INFO.
 type InterruptInfo struct {
+	Size               uint32
 	TargetProcessorSet uint64
 	MessageNumber      uint32
 	Vector             uint32
@@ -341,6 +363,9 @@ type InterruptInfo struct {
 	Group              uint16
 }
 
+// InterruptInfoInit is WDF_INTERRUPT_INFO_INIT.
+func InterruptInfoInit() InterruptInfo { return InterruptInfo{Size: InterruptInfoSize} }
+
 // WdfInterruptGetInfo fills in info. Outside EvtDevicePrepareHardware to
 // EvtDeviceReleaseHardware all but MessageNumber is zero (WDFI-18). IRQL <=
 // DISPATCH_LEVEL.
@@ -348,7 +373,12 @@ func (s *Sys) WdfInterruptGetInfo(h WDFINTERRUPT, info *InterruptInfo) {
 	s.Enter(svcWdfInterruptGetInfo, uint64(h))
 	in, _ := s.interrupt(h)
 	s.requirePointer(info != nil, "Info")
-	*info = InterruptInfo{MessageNumber: in.number}
+	if info.Size != InterruptInfoSize && info.Size != interruptInfoSize7 {
+		s.verifierBreak("WDF_INTERRUPT_INFO.Size", "WDFI-18", "WdfInterruptGetInfo gets a structure of %d bytes: nothing is written", info.Size)
+		s.LeaveVoid()
+		return
+	}
+	*info = InterruptInfo{Size: info.Size, MessageNumber: in.number}
 	if in.vector != 0 {
 		info.TargetProcessorSet, info.Vector, info.Irql = in.affinity, uint32(in.vector), in.irql
 		info.MessageSignaled, info.ShareDisposition = in.message, CmResourceShareDeviceExclusive
@@ -368,7 +398,7 @@ func (s *Sys) WdfInterruptWdmGetInterrupt(h WDFINTERRUPT) uint64 {
 	s.Enter(svcWdfInterruptWdmGetInterrupt, uint64(h))
 	in, _ := s.interrupt(h)
 	var k uint64
-	if in.stored {
+	if in.pointer() {
 		k = s.f.m.KInterrupt(in.connection)
 	}
 	s.Leave(trace.Hex, k)
@@ -384,13 +414,7 @@ func (s *Sys) rundownInterrupt(n int32) {
 // flushInterruptWork waits until the work item is neither queued nor running
 // (WDFI-26). From the work item itself it would wait for ever (WDFI-29).
 func (s *Sys) flushInterruptWork(n int32) {
-	f := s.f
-	if kind, object := s.Activation(); kind == kernel.WorkItemActivation && object == uint64(f.interrupts[n].object.handle()) {
-		s.Stop(kernel.Finding{Rule: "deadlock", Clause: "WDFI-29", Text: fmt.Sprintf(
-			"the work item of %s waits for itself to end; Windows hangs here", f.m.NameOf(object))})
-	}
-	s.WaitUntil("the work item of an interrupt", func() bool {
-		in := &f.interrupts[n]
-		return !in.workQueued && in.workRunning == 0
-	})
+	s.Step()
+	in := &s.f.interrupts[n]
+	s.awaitIdle(in.object, "the work item of an interrupt", !in.workQueued && in.workRunning == 0)
 }

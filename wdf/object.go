@@ -2,6 +2,7 @@ package wdf
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/trace"
@@ -93,7 +94,8 @@ type objectState uint8
 
 const (
 	live      objectState = iota
-	disposing             // WdfObjectDelete: cleanup callbacks run
+	deferred              // WdfObjectDelete was called above PASSIVE_LEVEL: a work item goes on
+	disposing             // cleanup callbacks run
 	deleted               // cleaned up, kept by references
 	destroyed             // gone; the handle is stale
 )
@@ -106,6 +108,7 @@ type object struct {
 	typ        Type
 	state      objectState
 	noDelete   bool // WdfObjectDelete is refused (OBJ-20)
+	linked     bool // in the list of the parent, which will delete it
 	level      ExecutionLevel
 	scope      SynchronizationScope
 	index      int32 // in the table of its type
@@ -169,12 +172,50 @@ func (s *Sys) invalidHandle(h Handle, want Type, i id) {
 }
 
 // requirePointer is bug check 0x10D/4 for a pointer that must not be NULL
-// (OBJ-19).
+// (OBJ-19). Its parameter 3 is the routine that made the call.
 func (s *Sys) requirePointer(ok bool, what string) {
 	if !ok {
-		s.BugCheck(0x10D, [4]uint64{4, 0, 0}, "OBJ-19", what+" is NULL, but required")
+		s.BugCheck(0x10D, [4]uint64{4, 0, s.Caller()}, "OBJ-19", what+" is NULL, but required")
 	}
 }
+
+// checkAttributes does the checks that all objects have in common; whether an
+// execution level may be named depends on the object. No routine outside the
+// queues allows a synchronization scope here.
+func checkAttributes(a *ObjectAttributes, levelAllowed bool) NTSTATUS {
+	switch {
+	case a == nil:
+	case a.ContextSizeOverride > 0 && (a.ContextType == nil || a.ContextSizeOverride < a.ContextType.Size):
+		return StatusWdfObjectAttributesInvalid
+	case a.ExecutionLevel < 0 || a.ExecutionLevel > ExecutionLevelDispatch,
+		a.SynchronizationScope < 0 || a.SynchronizationScope > SynchronizationScopeNone:
+		return StatusWdfObjectAttributesInvalid
+	case a.SynchronizationScope == SynchronizationScopeDevice, a.SynchronizationScope == SynchronizationScopeQueue:
+		return StatusWdfSynchronizationScopeInvalid
+	case a.ExecutionLevel > ExecutionLevelInherit && !levelAllowed:
+		return StatusWdfExecutionLevelInvalid
+	}
+	return StatusSuccess
+}
+
+// requiredParent returns the parent of an object that must have one (OBJ-1).
+func (s *Sys) requiredParent(a *ObjectAttributes) (id, NTSTATUS) {
+	if a == nil || a.ParentObject == 0 {
+		return 0, StatusWdfParentNotSpecified
+	}
+	return s.lookup(a.ParentObject, TypeObject), StatusSuccess
+}
+
+// checkParent refuses a parent that is being deleted.
+func (f *Framework) checkParent(parent id) NTSTATUS {
+	if parent != 0 && f.objects[parent].state != live {
+		return StatusDeletePending
+	}
+	return StatusSuccess
+}
+
+// row returns the number of the row behind a handle of a type.
+func (s *Sys) row(h Handle, typ Type) int32 { return s.f.objects[s.lookup(h, typ)].index }
 
 // create makes an object. The context is zeroed memory.
 func (s *Sys) create(typ Type, parent id, index int, a *ObjectAttributes, name string) id {
@@ -210,7 +251,7 @@ func (s *Sys) create(typ Type, parent id, index int, a *ObjectAttributes, name s
 // adopt puts a child behind the other children of its parent.
 func (f *Framework) adopt(parent, child id) {
 	p := &f.objects[parent]
-	f.objects[child].prevChild = p.lastChild
+	f.objects[child].prevChild, f.objects[child].linked = p.lastChild, true
 	if p.lastChild == 0 {
 		p.firstChild = child
 	} else {
@@ -219,10 +260,10 @@ func (f *Framework) adopt(parent, child id) {
 	p.lastChild = child
 }
 
-// disown takes an object out of its parent's list.
-func (f *Framework) disown(child id) {
+// unlink takes an object out of its parent's list. It still knows its parent.
+func (f *Framework) unlink(child id) {
 	c := &f.objects[child]
-	if c.parent == 0 {
+	if !c.linked {
 		return
 	}
 	p := &f.objects[c.parent]
@@ -236,63 +277,103 @@ func (f *Framework) disown(child id) {
 	} else {
 		f.objects[c.nextChild].prevChild = c.prevChild
 	}
-	c.parent, c.prevChild, c.nextChild = 0, 0, 0
+	c.linked, c.prevChild, c.nextChild = false, 0, 0
 }
 
 // deleteObject disposes of an object and its children and drops the reference
 // that kept each alive. Cleanup callbacks are called for children before their
 // parent, then destroy callbacks for children before their parent, each when
 // the last reference goes.
+// What has to end at PASSIVE_LEVEL is handed to a work item above that.
 func (s *Sys) deleteObject(i id) {
-	s.dispose(i)
-	s.release(i)
+	switch {
+	case s.f.objects[i].state > deferred:
+	case s.IRQL() > PassiveLevel && s.f.endsAtPassive(i):
+		s.deferDelete(i)
+	default:
+		s.f.unlink(i)
+		s.dispose(i)
+		s.release(i)
+	}
 }
 
 func (s *Sys) dispose(i id) {
 	f := s.f
-	if f.objects[i].state != live {
+	if f.objects[i].state > deferred {
 		return
 	}
 	f.objects[i].state = disposing
-	for c := f.objects[i].firstChild; c != 0; c = f.objects[c].nextChild {
+	for c := f.liveChild(i); c != 0; c = f.liveChild(i) {
 		s.dispose(c)
 	}
 	s.rundown(i)
-	if c := f.objects[i].cleanup; c != 0 {
-		s.call("EvtCleanupCallback", c, uint64(i.handle()))
-	}
+	s.callEach("EvtCleanupCallback", i, f.objects[i].cleanup, func(c *context) Callback { return c.cleanup })
 	f.objects[i].state = deleted
 }
 
+// liveChild returns the first child that is not being deleted.
+func (f *Framework) liveChild(i id) id {
+	c := f.objects[i].firstChild
+	for c != 0 && f.objects[c].state != live {
+		c = f.objects[c].nextChild
+	}
+	return c
+}
+
+// callEach calls the cleanup or destroy callbacks of an object: the one that it
+// was made with, then those of contexts that were added.
+func (s *Sys) callEach(role string, i id, own Callback, of func(*context) Callback) {
+	if own != 0 {
+		s.call(role, own, uint64(i.handle()))
+	}
+	for n := s.f.objects[i].contexts; n != 0; n = s.f.contexts[n].next {
+		if c := of(&s.f.contexts[n]); c != 0 {
+			s.call(role, c, uint64(i.handle()))
+		}
+	}
+}
+
 // release drops the creation references of an object that was disposed of, and
-// of its children.
+// of its children. A device outlasts the deletions of its objects that were
+// handed to a work item.
 func (s *Sys) release(i id) {
 	f := s.f
-	for c := f.objects[i].firstChild; c != 0; {
-		next := f.objects[c].nextChild
+	for c := f.objects[i].firstChild; c != 0; c = f.objects[i].firstChild {
+		f.unlink(c)
+		s.dispose(c) // one that came late
 		s.release(c)
-		c = next
+	}
+	if f.objects[i].typ == TypeDevice {
+		s.awaitIdle(i, "deferred deletions of a device", s.device(i).deferred == 0)
 	}
 	s.dereference(i)
 }
 
-// dereference drops a reference; with the last one the object is destroyed.
+// dereference drops a reference; with the last one the object is destroyed, at
+// PASSIVE_LEVEL if it needs that.
 func (s *Sys) dereference(i id) {
 	f := s.f
 	if f.objects[i].references--; f.objects[i].references > 0 {
 		return
 	}
-	if f.objects[i].state == live {
-		s.BugCheck(0x10D, [4]uint64{7, uint64(i.handle()), 0}, "OBJ-21", fmt.Sprintf(
+	if f.objects[i].state < deleted {
+		s.BugCheck(0x10D, [4]uint64{7, uint64(i.handle()), objectBase + uint64(i)<<6}, "OBJ-21", fmt.Sprintf(
 			"the last reference of %s was dropped, but it was not deleted with WdfObjectDelete", f.m.NameOf(uint64(i.handle()))))
 	}
-	if d := f.objects[i].destroy; d != 0 {
-		s.call("EvtDestroyCallback", d, uint64(i.handle()))
+	if s.IRQL() > PassiveLevel && f.endsAtPassive(i) {
+		s.f.m.QueueWork(uint64(i.handle()), "deferred destruction", f.thunks.destroy, kernel.Args{uint64(i)})
+		return
 	}
+	s.destroy(i)
+}
+
+func (s *Sys) destroy(i id) {
+	f := s.f
+	s.callEach("EvtDestroyCallback", i, f.objects[i].destroy, func(c *context) Callback { return c.destroy })
 	s.note(trace.Framework, f.m.NameOf(uint64(i.handle())), "destroyed")
 	s.freeContexts(i)
 	s.freeBody(i)
-	f.disown(i)
+	f.unlink(i)
 	f.objects[i].state = destroyed
 }
 
@@ -308,7 +389,10 @@ var (
 // no effect (OBJ-20, WDFI-32).
 func (s *Sys) WdfObjectDelete(h WDFOBJECT) {
 	s.Enter(svcWdfObjectDelete, uint64(h))
-	i := s.lookup(h, TypeObject)
+	s.lookup(h, TypeObject)
+	s.levelReport("WdfObjectDelete", "IRQL-12", DispatchLevel)
+	s.Step()
+	i := s.lookup(h, TypeObject) // another processor may have deleted it
 	o := &s.f.objects[i]
 	switch {
 	case o.noDelete:
@@ -318,8 +402,8 @@ func (s *Sys) WdfObjectDelete(h WDFOBJECT) {
 		s.verifierBreak("double delete", "OBJ-20", "WdfObjectDelete on %s, which is being deleted already", s.f.m.NameOf(uint64(h)))
 	case o.typ == TypeRequest && s.f.requests[o.index].fromApp:
 		s.verifierBreak("ReqDelete", "OBJ-20", "WdfObjectDelete on %s, which the framework made: complete it instead", s.f.m.NameOf(uint64(h)))
-	case s.IRQL() > PassiveLevel && o.typ.disposesAtPassive():
-		s.deferDelete(i)
+	case o.linked && s.f.objects[o.parent].state != live:
+		s.note(trace.Framework, s.f.m.NameOf(uint64(h)), "is deleted with its parent")
 	default:
 		s.deleteObject(i)
 	}
@@ -336,15 +420,86 @@ func (t Type) disposesAtPassive() bool {
 	return false
 }
 
+// endsAtPassive reports whether that is so for an object, for the callbacks of
+// its attributes, or for one of its children.
+func (f *Framework) endsAtPassive(i id) bool {
+	if f.objects[i].typ.disposesAtPassive() || f.objects[i].level == ExecutionLevelPassive {
+		return true
+	}
+	for c := f.objects[i].firstChild; c != 0; c = f.objects[c].nextChild {
+		if f.endsAtPassive(c) {
+			return true
+		}
+	}
+	return false
+}
+
 // deferDelete hands a deletion to a work item.
 func (s *Sys) deferDelete(i id) {
-	s.f.m.QueueWork(uint64(i.handle()), "deferred delete", s.f.thunks.delete, kernel.Args{uint64(i)})
+	s.f.unlink(i)
+	s.f.objects[i].state = deferred
+	dev := s.f.deviceOf(i)
+	if dev != 0 {
+		s.device(dev).deferred++
+	}
+	s.f.m.QueueWork(uint64(i.handle()), "deferred deletion", s.f.thunks.delete, kernel.Args{uint64(i), uint64(dev)})
+}
+
+// deferredDelete is the routine of that work item.
+func (s *Sys) deferredDelete(a kernel.Args) uint64 {
+	s.deleteObject(id(a[0]))
+	if dev := id(a[1]); dev != 0 {
+		d := s.device(dev)
+		if d.deferred--; d.deferred == 0 {
+			s.f.idle(dev)
+		}
+	}
+	return 0
+}
+
+// waiter is a thread that waits until something of an object has come to rest.
+type waiter struct {
+	object id
+	thread int32
+}
+
+// awaitIdle waits until idle is called for an object, unless it is idle
+// already: like an event that is set whenever the object comes to rest. A work
+// item that would wait for its own end is a deadlock.
+func (s *Sys) awaitIdle(i id, what string, idle bool) {
+	if idle {
+		return
+	}
+	if kind, of := s.Activation(); kind == kernel.WorkItemActivation && of == uint64(i.handle()) {
+		clause := "OBJ-12"
+		switch s.f.objects[i].typ {
+		case TypeInterrupt:
+			clause = "WDFI-29"
+		case TypeTimer:
+			clause = "OBJ-9"
+		}
+		s.Stop(kernel.Finding{Rule: "deadlock", Clause: clause, Text: fmt.Sprintf(
+			"the work item of %s waits for itself to end; Windows hangs here", s.f.m.NameOf(of))})
+	}
+	s.f.waiters = append(s.f.waiters, waiter{i, int32(s.ID())})
+	s.Suspend(what)
+}
+
+// idle wakes those that wait for an object to come to rest.
+func (f *Framework) idle(i id) {
+	f.waiters = slices.DeleteFunc(f.waiters, func(w waiter) bool {
+		if w.object == i {
+			f.m.Wake(int(w.thread), StatusSuccess)
+		}
+		return w.object == i
+	})
 }
 
 // WdfObjectReference keeps the memory of an object until WdfObjectDereference.
 // Any IRQL.
 func (s *Sys) WdfObjectReference(h WDFOBJECT) {
 	s.Enter(svcWdfObjectReferenceActual, uint64(h))
+	s.lookup(h, TypeObject)
 	s.Step()
 	s.f.objects[s.lookup(h, TypeObject)].references++
 	s.LeaveVoid()
@@ -354,6 +509,7 @@ func (s *Sys) WdfObjectReference(h WDFOBJECT) {
 // destroy callback can run. Too many are 0x10D/7 (OBJ-21).
 func (s *Sys) WdfObjectDereference(h WDFOBJECT) {
 	s.Enter(svcWdfObjectDereferenceActual, uint64(h))
+	s.lookup(h, TypeObject)
 	s.Step()
 	s.dereference(s.lookup(h, TypeObject))
 	s.LeaveVoid()

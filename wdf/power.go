@@ -46,7 +46,7 @@ func (s *Sys) StartDevice(h WDFDEVICE, raw, translated []Resource) NTSTATUS {
 	d = s.device(dev)
 	d.translated = s.newResourceList(dev, translated, "translated resources")
 	d = s.device(dev)
-	d.pnp = pnpPreparing
+	d.pnp, d.prepared = pnpPreparing, true
 	s.pnpNote(dev, "start device")
 	s.assignInterrupts(dev)
 	c := d.callbacks
@@ -55,6 +55,7 @@ func (s *Sys) StartDevice(h WDFDEVICE, raw, translated []Resource) NTSTATUS {
 		s.releaseHardware(dev)
 		return st
 	}
+	s.device(dev).pnp = pnpStarting
 	s.assignSyncIRQL(dev)
 	if st = s.powerUp(dev, PowerDeviceD3Final); st.Failed() {
 		s.releaseHardware(dev)
@@ -84,16 +85,37 @@ func (s *Sys) powerUp(dev id, from PowerState) NTSTATUS {
 		return st
 	}
 	s.startQueues(dev)
-	if !s.device(dev).selfManagedStarted {
-		s.device(dev).selfManagedStarted = true
-		st = s.callStatus("EvtDeviceSelfManagedIoInit", c.EvtDeviceSelfManagedIoInit, h)
-	} else {
-		st = s.callStatus("EvtDeviceSelfManagedIoRestart", c.EvtDeviceSelfManagedIoRestart, h)
-	}
-	if st.Failed() {
+	if st = s.startSelfManaged(dev); st.Failed() {
 		s.powerDown(dev, PowerDeviceD3Final, false)
 	}
 	return st
+}
+
+func (s *Sys) startSelfManaged(dev id) (st NTSTATUS) {
+	c := s.device(dev).callbacks
+	if s.device(dev).selfManaged == selfManagedCreated {
+		st = s.callStatus("EvtDeviceSelfManagedIoInit", c.EvtDeviceSelfManagedIoInit, uint64(dev.handle()))
+	} else {
+		st = s.callStatus("EvtDeviceSelfManagedIoRestart", c.EvtDeviceSelfManagedIoRestart, uint64(dev.handle()))
+	}
+	s.device(dev).selfManaged = selfManagedStarted
+	if st.Failed() {
+		s.device(dev).selfManaged = selfManagedFailed
+	}
+	return st
+}
+
+// suspendSelfManaged calls EvtDeviceSelfManagedIoSuspend if self-managed I/O is
+// under way, which it is not if Init or Restart failed.
+func (s *Sys) suspendSelfManaged(dev id) {
+	if s.device(dev).selfManaged != selfManagedStarted {
+		return
+	}
+	st := s.callStatus("EvtDeviceSelfManagedIoSuspend", s.device(dev).callbacks.EvtDeviceSelfManagedIoSuspend, uint64(dev.handle()))
+	s.device(dev).selfManaged = selfManagedSuspended
+	if st.Failed() {
+		s.device(dev).selfManaged = selfManagedFailed
+	}
 }
 
 // connectInterrupts connects and enables the interrupts in creation order; the
@@ -125,16 +147,11 @@ func (s *Sys) powerDown(dev id, to PowerState, surprise bool) {
 	h := uint64(dev.handle())
 	c := s.device(dev).callbacks
 	s.pnpNote(dev, "power down to %s", to)
-	suspend := func() {
-		if s.device(dev).selfManagedStarted {
-			s.callStatus("EvtDeviceSelfManagedIoSuspend", c.EvtDeviceSelfManagedIoSuspend, h)
-		}
-	}
 	if surprise {
 		s.stopQueues(dev)
-		suspend()
+		s.suspendSelfManaged(dev)
 	} else {
-		suspend()
+		s.suspendSelfManaged(dev)
 		s.stopQueues(dev)
 	}
 	s.callStatus("EvtDeviceD0ExitPreInterruptsDisabled", c.EvtDeviceD0ExitPreInterruptsDisabled, h, uint64(to))
@@ -168,8 +185,10 @@ func (s *Sys) SetPower(h WDFDEVICE, to PowerState) NTSTATUS {
 func (s *Sys) RemoveDevice(h WDFDEVICE) NTSTATUS {
 	dev := s.lookup(h, TypeDevice)
 	s.pnpNote(dev, "remove device")
-	if st := s.callStatus("EvtDeviceQueryRemove", s.device(dev).callbacks.EvtDeviceQueryRemove, uint64(h)); st.Failed() {
-		return st
+	if d := s.device(dev); d.pnp == pnpStarted {
+		if st := s.callStatus("EvtDeviceQueryRemove", d.callbacks.EvtDeviceQueryRemove, uint64(h)); st.Failed() {
+			return st
+		}
 	}
 	s.device(dev).accepting = false
 	if s.device(dev).power == PowerDeviceD0 {
@@ -187,7 +206,7 @@ func (s *Sys) RemoveDevice(h WDFDEVICE) NTSTATUS {
 func (s *Sys) SurpriseRemove(h WDFDEVICE) {
 	dev := s.lookup(h, TypeDevice)
 	d := s.device(dev)
-	d.pnp, d.accepting = pnpSurpriseRemoved, false
+	d.pnp, d.accepting, d.surprise = pnpSurpriseRemoved, false, true
 	s.pnpNote(dev, "surprise removal")
 	if c := d.callbacks.EvtDeviceSurpriseRemoval; c != 0 {
 		s.call("EvtDeviceSurpriseRemoval", c, uint64(h))
@@ -205,18 +224,28 @@ func (s *Sys) endDevice(dev id) {
 	h := uint64(dev.handle())
 	s.releaseHardware(dev)
 	c := s.device(dev).callbacks
-	s.purgeQueues(dev)
-	s.callStatus("EvtDeviceSelfManagedIoFlush", c.EvtDeviceSelfManagedIoFlush, h)
-	s.callStatus("EvtDeviceSelfManagedIoCleanup", c.EvtDeviceSelfManagedIoCleanup, h)
+	selfManaged := s.device(dev).selfManaged != selfManagedCreated
+	s.purgeQueues(dev, true)
+	if selfManaged {
+		s.callStatus("EvtDeviceSelfManagedIoFlush", c.EvtDeviceSelfManagedIoFlush, h)
+	}
+	s.purgeQueues(dev, false)
+	if selfManaged {
+		s.callStatus("EvtDeviceSelfManagedIoCleanup", c.EvtDeviceSelfManagedIoCleanup, h)
+	}
 	s.device(dev).pnp = pnpRemoved
 	s.deleteObject(dev)
 }
 
-// releaseHardware calls EvtDeviceReleaseHardware and takes the resources back;
-// interrupts made in EvtDevicePrepareHardware are deleted in reverse order
-// (WDFI-32).
+// releaseHardware calls EvtDeviceReleaseHardware, once for each
+// EvtDevicePrepareHardware, and takes the resources back; interrupts made in
+// EvtDevicePrepareHardware are deleted in reverse order (WDFI-32).
 func (s *Sys) releaseHardware(dev id) {
 	d := s.device(dev)
+	if !d.prepared {
+		return
+	}
+	d.prepared = false
 	s.callStatus("EvtDeviceReleaseHardware", d.callbacks.EvtDeviceReleaseHardware, uint64(dev.handle()), uint64(d.translated.handle()))
 	s.revokeInterrupts(dev)
 	for n := len(s.f.interrupts) - 1; n >= 0; n-- {

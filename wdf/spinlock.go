@@ -22,11 +22,18 @@ var (
 // driver. IRQL <= DISPATCH_LEVEL.
 func (s *Sys) WdfSpinLockCreate(a *ObjectAttributes) (WDFSPINLOCK, NTSTATUS) {
 	s.Enter(svcWdfSpinLockCreate)
-	s.Step()
 	f := s.f
+	parent := s.parentOr(a, f.theDriver())
+	s.Step()
+	if st := checkAttributes(a, false); st.Failed() {
+		return 0, s.LeaveStatus(st)
+	}
+	if st := f.checkParent(parent); st.Failed() {
+		return 0, s.LeaveStatus(st)
+	}
 	cell := f.m.Mem.Alloc(8, kernel.PoolTag("FxSp"), false, s.ActivationID())
 	f.spinLocks = append(f.spinLocks, spinLock{cell: cell})
-	i := s.create(TypeSpinLock, s.parentOr(a, f.theDriver()), len(f.spinLocks)-1, a, "")
+	i := s.create(TypeSpinLock, parent, len(f.spinLocks)-1, a, "")
 	f.m.NameLock(cell, f.m.NameOf(uint64(i.handle())))
 	return i.handle(), s.LeaveStatus(StatusSuccess)
 }

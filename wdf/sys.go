@@ -30,6 +30,10 @@ const (
 	StatusDeviceRemoved                  = kernel.StatusDeviceRemoved
 	StatusNotFound                       = kernel.StatusNotFound
 	StatusNoMoreEntries         NTSTATUS = 0x8000001A
+	StatusObjectNameExists      NTSTATUS = 0x40000000
+	StatusDeletePending         NTSTATUS = 0xC0000056
+
+	StatusWdfObjectAttributesInvalid NTSTATUS = 0xC0200209
 
 	StatusWdfIncompatibleExecutionLevel  NTSTATUS = 0xC020020C
 	StatusWdfParentAssignmentNotAllowed  NTSTATUS = 0xC020020F
@@ -70,6 +74,8 @@ func NewFramework(m *kernel.Machine) *Framework {
 	f := &Framework{m: m}
 	f.objects = make([]object, 1) // number 0: no object
 	f.contexts = make([]context, 1)
+	f.queues = make([]queue, 1)
+	f.requests = make([]request, 1)
 	f.registerThunks()
 	m.Attach(f)
 	return f
@@ -112,13 +118,20 @@ func (s *Sys) levelBreak(routine, clause string, limit uint8) bool {
 		return false
 	}
 	if !s.f.m.Profile().FrameworkVerifier {
-		s.Report(kernel.Finding{Rule: "KmdfIrql", Clause: clause, Text: fmt.Sprintf(
-			"%s is called at %s, allowed is <= %s", routine, trace.LevelName(irql), trace.LevelName(limit))})
+		s.levelReport(routine, clause, limit)
 		return false
 	}
 	s.verifierBreak("KmdfIrql", clause, "%s is called at %s, allowed is <= %s: it returns without doing anything",
 		routine, trace.LevelName(irql), trace.LevelName(limit))
 	return true
+}
+
+// levelReport reports a call above a level where the framework does not look.
+func (s *Sys) levelReport(routine, clause string, limit uint8) {
+	if irql := s.IRQL(); irql > limit {
+		s.Report(kernel.Finding{Rule: "KmdfIrql", Clause: clause, Text: fmt.Sprintf(
+			"%s is called at %s, allowed is <= %s", routine, trace.LevelName(irql), trace.LevelName(limit))})
+	}
 }
 
 // note puts a line of the framework into the trace.

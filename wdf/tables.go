@@ -25,6 +25,7 @@ type tables struct {
 	memories   []memory
 	lists      []resourceList
 	resources  []Resource
+	waiters    []waiter
 }
 
 func (t *tables) clone() tables {
@@ -44,6 +45,7 @@ func (t *tables) clone() tables {
 		memories:   slices.Clone(t.memories),
 		lists:      slices.Clone(t.lists),
 		resources:  slices.Clone(t.resources),
+		waiters:    slices.Clone(t.waiters),
 	}
 }
 
@@ -71,7 +73,8 @@ func (f *Framework) AppendState(b []byte) []byte {
 	b = rows(b, f.waitLocks)
 	b = rows(b, f.queues)
 	b = rows(b, f.requests)
-	return rows(b, f.memories)
+	b = rows(b, f.memories)
+	return rows(b, f.waiters)
 }
 
 func rows[T any](b []byte, t []T) []byte {
@@ -83,9 +86,11 @@ func rows[T any](b []byte, t []T) []byte {
 
 // thunks are the addresses of the framework's own routines.
 type thunks struct {
-	isr, dpc, interruptWork, synchronize       uint64
-	driverDPC, timer, timerWork, work          uint64
-	delete, dispatchWork, dispatchDPC, release uint64
+	isr, dpc, interruptWork, synchronize     uint64
+	driverDPC, timer, timerWork, work        uint64
+	delete, dispatchWork, dispatchDPC        uint64
+	stopReached, purgeReached, cancelRoutine uint64
+	destroy                                  uint64
 }
 
 // registerThunks gives the framework's own routines their addresses.
@@ -96,11 +101,15 @@ func (f *Framework) registerThunks() {
 	add(&f.thunks.isr, "InterruptThunk", (*Sys).interruptThunk)
 	add(&f.thunks.dpc, "InterruptDpcThunk", (*Sys).interruptDPCThunk)
 	add(&f.thunks.interruptWork, "InterruptWorkItemThunk", (*Sys).interruptWorkThunk)
-	add(&f.thunks.delete, "DeferredDelete", func(s *Sys, a kernel.Args) uint64 {
-		s.deleteObject(id(a[0]))
+	add(&f.thunks.driverDPC, "DpcThunk", (*Sys).dpcThunk)
+	add(&f.thunks.timer, "TimerDpcThunk", (*Sys).timerThunk)
+	add(&f.thunks.timerWork, "TimerWorkItemThunk", (*Sys).timerWorkThunk)
+	add(&f.thunks.work, "WorkItemThunk", (*Sys).workItemThunk)
+	add(&f.thunks.delete, "DeferredDelete", (*Sys).deferredDelete)
+	add(&f.thunks.destroy, "DeferredDestroy", func(s *Sys, a kernel.Args) uint64 {
+		s.destroy(id(a[0]))
 		return 0
 	})
-	f.registerObjectThunks(add)
 	f.registerQueueThunks(add)
 }
 
@@ -111,7 +120,7 @@ func (s *Sys) rundown(i id) {
 	case TypeInterrupt:
 		s.rundownInterrupt(n)
 	case TypeDPC:
-		s.FlushDPCs()
+		s.rundownDPC(n)
 	case TypeTimer:
 		s.rundownTimer(n)
 	case TypeWorkItem:
@@ -128,7 +137,7 @@ func (s *Sys) freeBody(i id) {
 	n := f.objects[i].index
 	free := func(p uint64) {
 		if p != 0 {
-			f.m.Mem.Free(p, s.ActivationID())
+			s.FreeBlock(p)
 		}
 	}
 	free(f.objects[i].lock.cell)
@@ -144,6 +153,8 @@ func (s *Sys) freeBody(i id) {
 		free(f.spinLocks[n].cell)
 	case TypeWaitLock:
 		free(f.waitLocks[n].event)
+	case TypeQueue:
+		free(f.queues[n].kdpc)
 	case TypeMemory:
 		free(f.memories[n].owned)
 	case TypeRequest:

@@ -42,6 +42,9 @@ func newBench(t testing.TB, cfg kernel.Config) *bench {
 	if cfg.Profile == (kernel.Profile{}) {
 		cfg.Profile = kernel.DefaultProfile
 	}
+	if cfg.MaxSteps == 0 {
+		cfg.MaxSteps = 100_000
+	}
 	cfg.Visited = func(s kernel.State) bool { return b.visited != nil && b.visited(s) }
 	m, err := kernel.New(cfg)
 	if err != nil {

@@ -91,6 +91,9 @@ func (t *Thread) stop(f Finding) {
 }
 
 func (t *Thread) addFinding(f Finding) {
+	if f.Code != 0x10D || f.Params[0] != 4 && f.Params[0] != 5 { // NULL pointer, invalid handle
+		t.checkCall()
+	}
 	f.Time, f.CPU, f.IRQL = t.m.now, t.cpu, t.IRQL()
 	f.Activation = t.ActivationID()
 	if t.m.Trace.On() {

@@ -174,7 +174,7 @@ func (m *Machine) TickOn(cpu int) {
 	if b := m.best(p); b != nil && b.priority == t.priority {
 		p.quantumEnd = true
 	}
-	if p.irql < DispatchLevel {
+	if k, _ := m.mustTake(p); p.irql < DispatchLevel && k != takeInterrupt && k != takeDPCs {
 		p.raisedTicks = 0
 		return
 	}
@@ -236,6 +236,9 @@ func (t *Thread) KeStallExecutionProcessor(microseconds uint32) {
 	t.Enter(svcKeStallExecutionProcessor, uint64(microseconds))
 	t.point(op{})
 	t.m.now += uint64(microseconds) * 1000
+	t.m.fireDue()
+	t.stayAlive() // a watchdog may have ended the run
+	t.settle()
 	t.LeaveVoid()
 }
 

@@ -275,6 +275,8 @@ func (t *Thread) runDPC() {
 	if m.Trace.On() {
 		m.Record(t.cpu, trace.Event{Kind: trace.Dequeue, Name: m.NameOf(e.dpc)})
 	}
+	t.SetPosition(mixed([]uint64{e.dpc, routine, context, arg1, arg2}))
+	t.point(op{}) // dequeued, but not started: DPC-21
 	t.callDPC(4, e.dpc, routine, context, arg1, arg2)
 	q = &t.proc().dpc
 	q.active = 0

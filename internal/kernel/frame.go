@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -44,10 +43,12 @@ type frame struct {
 	kept        uint64 // see Thread.keep
 	ticks       uint64 // clock ticks since an ISR or DPC began (WD-1)
 	interrupted op     // what stood before this frame when it came on top
+	unchecked   bool   // the level of the service is still to be checked
 }
 
 // push puts a frame on the stack.
 func (t *Thread) push(f frame) {
+	t.checkCall()
 	f.irql, f.interrupted = t.IRQL(), t.op
 	if f.kind <= WorkItemActivation {
 		t.m.nextAct++
@@ -72,7 +73,7 @@ func (t *Thread) keep(v uint64) {
 // mixed condenses arguments into a word.
 func mixed(args []uint64) (h uint64) {
 	for _, a := range args {
-		h = mem.Mix(h, a)
+		h = stir(h, a, 0x9E3779B97F4A7C15)
 	}
 	return h
 }
@@ -196,7 +197,31 @@ func (t *Thread) Enter(s *Service, args ...uint64) {
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Call, Name: s.Name, Text: t.argText(args)})
 	}
-	t.checkLevel(s)
+	if n := len(t.stack) - 1; s.limit.framework {
+		t.stack[n].unchecked = true
+	} else {
+		t.checkLevel(s)
+	}
+}
+
+// checkCall checks the level of a framework routine that was just entered: at
+// the first thing that it does, for what is wrong with its handles and pointers
+// comes before that.
+func (t *Thread) checkCall() {
+	if n := len(t.stack) - 1; n >= 0 && t.stack[n].unchecked {
+		t.stack[n].unchecked = false
+		t.checkLevel(services[t.stack[n].code])
+	}
+}
+
+// Caller returns the address of the routine that called the running service.
+func (t *Thread) Caller() uint64 {
+	for i := len(t.stack) - 1; i >= 0; i-- {
+		if t.stack[i].kind == routineFrame {
+			return t.stack[i].code
+		}
+	}
+	return 0
 }
 
 // Leave marks the end of a service that returns a value.
@@ -204,6 +229,7 @@ func (t *Thread) Leave(k trace.ValueKind, v uint64) {
 	if t.m.ended || t.kill {
 		return // a deferred call
 	}
+	t.checkCall()
 	n := len(t.stack) - 1
 	if t.m.Trace.On() {
 		s := services[t.stack[n].code]

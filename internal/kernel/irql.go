@@ -21,6 +21,9 @@ const (
 // IRQL returns the level of the processor that runs the caller.
 func (t *Thread) IRQL() uint8 { return t.proc().irql }
 
+// LevelOf returns the IRQL of a processor; an observation, not a step.
+func (m *Machine) LevelOf(cpu int) uint8 { return m.procs[cpu].irql }
+
 // setIRQL writes CR8 and nothing else.
 func (t *Thread) setIRQL(irql uint8) {
 	p := t.proc()

@@ -27,7 +27,7 @@ func TestIRQL1OnePerProcessor(t *testing.T) {
 			b.note("other at %d", t.KeGetCurrentIrql())
 		})
 		b.run(kernel.Done)
-		b.noted("dpc on 1 at 2 still at 2 other at 0")
+		b.noted("dpc on 1 at 2 other at 0 still at 2")
 	})
 }
 

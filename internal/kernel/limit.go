@@ -46,3 +46,14 @@ func (t *Thread) checkLevel(s *Service) {
 	}
 	t.Report(Finding{Rule: "IRQL", Clause: "IRQL-12", Text: text})
 }
+
+// ServiceNames returns the names of all routines that drivers can call.
+func ServiceNames() []string {
+	var names []string
+	for _, s := range services {
+		if !strings.ContainsAny(s.Name, " ") && s.Name != svcAccept.Name {
+			names = append(names, s.Name)
+		}
+	}
+	return names
+}

@@ -125,6 +125,26 @@ func (m *Machine) DeliverTo(v uint8, cpu int) {
 	}
 }
 
+// Accepts reports whether a processor would accept a vector at once if it
+// became pending there now; an observation, not a step.
+func (m *Machine) Accepts(v uint8, cpu int) bool {
+	p := &m.procs[cpu]
+	if m.affinityOf(v)>>cpu&1 == 0 || p.pending.has(v) {
+		return false
+	}
+	p.pending.add(v)
+	k, first := m.mustTake(p)
+	p.pending.remove(v)
+	return k == takeInterrupt && first == int(v)
+}
+
+// Interrupt makes a vector pending on a processor that Accepts it, and the
+// accept the next step of the machine: the interrupt comes at this very point.
+func (m *Machine) Interrupt(v uint8, cpu int) {
+	m.DeliverTo(v, cpu)
+	m.forced = cpu + 1
+}
+
 // affinityOf returns the processors that can get a vector: those in the set of
 // every interrupt on it (INT-15).
 func (m *Machine) affinityOf(v uint8) (set uint64) {

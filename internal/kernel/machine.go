@@ -65,6 +65,9 @@ type Config struct {
 	// QuantumEnd lets a thread be preempted by one of equal priority at any
 	// point instead of at clock ticks only.
 	QuantumEnd bool
+	// TicksLast makes clock ticks come only when nothing else can happen, not
+	// even an event of the environment.
+	TicksLast bool
 	// Visited, if set, is asked at each decision between steps whether the
 	// present state was met before; the run ends there if so.
 	Visited func(State) bool
@@ -124,6 +127,7 @@ type Machine struct {
 	threads []*Thread
 
 	next    int // processor that steps next, set before a coroutine yields
+	forced  int // processor that must step next, plus 1; 0: none. See Interrupt
 	ended   bool
 	reason  Reason
 	pool    coroutinePool
@@ -191,6 +195,9 @@ func New(cfg Config) (*Machine, error) {
 func (m *Machine) Use(source choice.Source, log *trace.Log) {
 	m.source, m.Trace = source, log
 }
+
+// OnState replaces Config.Visited, at any time.
+func (m *Machine) OnState(visited func(State) bool) { m.cfg.Visited = visited }
 
 // Attach adds a component; its state becomes part of snapshots.
 func (m *Machine) Attach(c Component) { m.components = append(m.components, c) }

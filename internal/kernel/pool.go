@@ -92,8 +92,15 @@ func (t *Thread) FreePool(addr uint64) {
 		t.BugCheck(0xC2, [4]uint64{7, 0, 0, addr}, "double free", text)
 	}
 	t.checkPoolLevel(a.Paged, addr, 0x11, 0x09, "freed")
-	t.checkNotInUse(addr, addr+a.Size)
-	m.Mem.Free(addr, t.ActivationID())
+	t.FreeBlock(addr)
+}
+
+// FreeBlock frees a block of the framework's, as part of the present step.
+func (t *Thread) FreeBlock(addr uint64) {
+	if a := t.m.Mem.Find(addr); a != nil {
+		t.checkNotInUse(a.Addr, a.Addr+a.Size)
+	}
+	t.m.Mem.Free(addr, t.ActivationID())
 }
 
 // checkNotInUse stops a free of memory that the kernel still has in a list.

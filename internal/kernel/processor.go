@@ -15,6 +15,8 @@ type processor struct {
 	dpc dpcQueue
 
 	raisedTicks uint64 // ticks since something was done below DISPATCH_LEVEL (WD-2)
+	lowSteps    uint64 // see LowSteps
+	turns       uint8  // quanta that ended since then by Config.QuantumEnd
 	quantumEnd  bool   // the clock found that another thread of this priority waits
 }
 
@@ -66,8 +68,14 @@ const (
 func (p *processor) operates() {
 	if p.irql < DispatchLevel {
 		p.raisedTicks = 0
+		p.lowSteps++
+		p.turns = 0
 	}
 }
+
+// LowSteps returns how often a processor has done something below
+// DISPATCH_LEVEL so far; an observation, not a step.
+func (m *Machine) LowSteps(cpu int) uint64 { return m.procs[cpu].lowSteps }
 
 // mustTake returns what p takes before its next instruction, highest level
 // first (IRQL-4, IRQL-5), and the vector or thread. A vector in service holds

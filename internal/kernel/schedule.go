@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"math/bits"
+	"slices"
 
 	"github.com/dirql/dirql/internal/choice"
 )
@@ -34,6 +35,7 @@ const rowLimit = 1000
 // that the processor had to take first has been taken, and the operation can
 // be done.
 func (t *Thread) point(o op) {
+	t.checkCall()
 	if n := len(t.stack); n > 0 {
 		t.stack[n-1].points++
 	}
@@ -139,6 +141,11 @@ func (m *Machine) pick(self *processor) int {
 			m.end(StepBound)
 			break
 		}
+		if m.forced != 0 {
+			cpu := m.forced - 1
+			m.forced = 0
+			return cpu
+		}
 		m.fireDue()
 		m.wakeConditions()
 		alts := m.alternatives(self)
@@ -208,11 +215,21 @@ func (m *Machine) alternatives(self *processor) []choice.Alternative {
 			alts = append(alts, choice.Alternative{Event: true, ID: e})
 		}
 	}
-	if _, outstanding := m.nextDue(); atRest && outstanding && len(alts) > 0 {
+	if atRest && len(alts) > 0 && m.timeMatters() {
 		alts = append(alts, choice.Alternative{Event: true, ID: timeEvent})
 	}
 	m.alts = alts
 	return alts
+}
+
+// timeMatters reports whether time could pass before a free event, to some
+// effect.
+func (m *Machine) timeMatters() bool {
+	if m.cfg.TicksLast {
+		return slices.ContainsFunc(m.timed, func(e timedEvent) bool { return !e.free })
+	}
+	_, outstanding := m.nextDue()
+	return outstanding
 }
 
 // happen carries out a free event.
@@ -221,7 +238,9 @@ func (m *Machine) happen(id uint32) {
 	case id&deviceEvent != 0:
 		m.fire(int(id &^ deviceEvent))
 	case id&quantumEvent != 0:
-		m.procs[id&^quantumEvent].quantumEnd = true
+		p := &m.procs[id&^quantumEvent]
+		p.quantumEnd = true
+		p.turns++
 	case id == timeEvent:
 		m.advance()
 	default:
@@ -230,13 +249,25 @@ func (m *Machine) happen(id uint32) {
 }
 
 // quantumCanEnd reports whether p could be preempted by a thread of the same
-// priority.
+// priority. Without anything done in between every such thread gets one turn:
+// more would change nothing, and never end.
 func (m *Machine) quantumCanEnd(p *processor) bool {
 	if p.current == p.idle || p.quantumEnd || p.irql >= DispatchLevel {
 		return false
 	}
-	b := m.best(p)
-	return b != nil && b.priority == m.threads[p.current].priority
+	now, others := m.threads[p.current].priority, 0
+	for _, t := range m.threads {
+		if t.status != ready || t.affinity>>p.id&1 == 0 {
+			continue
+		}
+		if t.priority > now {
+			return false
+		}
+		if t.priority == now {
+			others++
+		}
+	}
+	return int(p.turns) < others
 }
 
 // enabled reports whether p can make a step.

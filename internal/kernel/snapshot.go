@@ -45,7 +45,7 @@ func (m *Machine) Restore(s *Snapshot) {
 	for _, t := range m.threads {
 		t.unwind()
 	}
-	m.ended, m.next = false, s.next
+	m.ended, m.next, m.forced = false, s.next, 0
 	m.forgetNames(s.named)
 	m.Mem.Restore(s.memory)
 	m.state = s.state.clone()

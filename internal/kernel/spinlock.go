@@ -144,6 +144,9 @@ func (t *Thread) lockNow(lock uint64) {
 func (t *Thread) hold(lock uint64) {
 	t.kernelStore(lock, 8, 1)
 	t.m.held = append(t.m.held, heldLock{addr: lock, thread: t.id, act: t.ActivationID(), cpu: t.cpu})
+	if t.lockTaken != nil {
+		t.lockTaken(lock)
+	}
 }
 
 // unlock releases a lock; one that this processor does not hold is bug check

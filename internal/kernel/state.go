@@ -75,12 +75,20 @@ func (m *Machine) Hash() State {
 	var last [8]byte
 	copy(last[:], b)
 	h.add(binary.LittleEndian.Uint64(last[:]) ^ uint64(len(m.scratch))<<56)
-	return h
+	return State{mem.Mix(h[0], h[1]), mem.Mix(h[1], ^h[0])}
 }
 
+// add mixes a word in, with one multiplication for each half: there are a few
+// hundred words, and a search asks at each decision.
 func (h *State) add(v uint64) {
-	h[0] = mem.Mix(h[0], v)
-	h[1] = mem.Mix(h[1]^0x94D049BB133111EB, v^h[0])
+	h[0] = stir(h[0], v, 0x9E3779B97F4A7C15)
+	h[1] = stir(h[1], v+0x94D049BB133111EB, 0xD6E8FEB86659FD93)
+}
+
+// stir is a bijection of h, and of v, for each value of the other one.
+func stir(h, v, odd uint64) uint64 {
+	h = (h ^ v) * odd
+	return h ^ h>>32
 }
 
 func words(b []byte, v ...uint64) []byte {
@@ -94,7 +102,7 @@ func (p *processor) appendState(b []byte) []byte {
 	q := &p.dpc
 	b = words(b, uint64(p.irql)|uint64(p.current)<<8|b2u(p.quantumEnd)<<40|b2u(q.requested)<<41|b2u(q.draining)<<42|b2u(q.active != 0)<<43,
 		uint64(len(q.entries)), uint64(len(q.timers)), uint64(q.maxDepth)|uint64(q.rate)<<16|uint64(q.inserts)<<32|uint64(q.adjust)<<48)
-	b = words(b, p.raisedTicks)
+	b = words(b, p.raisedTicks, uint64(p.turns))
 	for i := range p.pending {
 		b = words(b, p.pending[i], p.inService[i])
 	}
@@ -119,8 +127,8 @@ func (t *Thread) appendState(b []byte) []byte {
 	}
 	for i := range t.stack {
 		f := &t.stack[i]
-		b = words(b, uint64(f.kind)|uint64(f.irql)<<8|uint64(f.interrupted.kind)<<16|f.ticks<<24, f.interrupted.addr,
-			f.code, f.object, f.rest, f.position, f.kept)
+		b = words(b, uint64(f.kind)|uint64(f.irql)<<8|uint64(f.interrupted.kind)<<16|uint64(f.points)<<32, f.interrupted.addr,
+			f.code, f.object, f.rest, f.position, f.kept, f.ticks)
 	}
 	return b
 }

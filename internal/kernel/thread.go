@@ -39,6 +39,8 @@ type Thread struct {
 	kill  bool        // unwind at the next resume
 	turn  bool        // this thread was resumed to make the step that was picked
 	until func() bool // condition of an opUntil
+	// lockTaken is called for each spin lock taken: see WatchLocks.
+	lockTaken func(lock uint64)
 
 	threadState
 }
@@ -105,7 +107,7 @@ func (m *Machine) newThread(p ThreadParams) *Thread {
 		t = &Thread{m: m, id: n}
 		m.threads = append(m.threads, t)
 	}
-	t.kill, t.turn, t.until = false, false, nil
+	t.kill, t.turn, t.until, t.lockTaken = false, false, nil, nil
 	t.threadState = threadState{
 		name: p.Name, routine: p.Routine, role: p.Role, args: p.Args, affinity: p.Affinity,
 		priority: p.Priority, foreground: p.Foreground, stack: t.stack[:0],
@@ -162,7 +164,7 @@ func (t *Thread) unwind() {
 	for t.co != nil {
 		t.resume()
 	}
-	t.kill, t.turn, t.m.Trace = false, false, log
+	t.kill, t.turn, t.lockTaken, t.m.Trace = false, false, nil, log
 }
 
 // main is the outermost function of the coroutine.
@@ -211,6 +213,7 @@ func (t *Thread) terminate() {
 // caller has set t.wait.
 func (t *Thread) block() {
 	t.stayAlive()
+	t.checkCall()
 	t.m.threadSeq++
 	t.status, t.seq, t.op = waiting, t.m.threadSeq, op{kind: opResume}
 	t.leaveProcessor()

@@ -1,9 +1,20 @@
-// Package litmus holds litmus tests as data: a small text language for them, its compiler, and the catalogue
-// (catalogue/*.litmus). It does not run anything: a runner executes the compiled [Program]s on a simulated machine,
-// collects [Outcome]s, and compares them with the allowed ones by [Diff].
+// Package litmus holds litmus tests as data, a small text language for them with its compiler, the catalogue
+// (catalogue/*.litmus), and the runner: [Run] executes a compiled test on the simulated machine under every schedule,
+// collects the [Outcome]s and compares them with the allowed ones by [Diff]; [Replay] makes one of these runs again and
+// records it.
 //
 // Read first: one file of the catalogue, then this comment, then test.go (what a test is) and program.go (what a
-// program compiles to).
+// program compiles to); then run.go and, in this order, what a run is made of:
+//
+//	bench.go         the machine of a test, its setup phase, one run
+//	build.go         objects of the setup in simulated memory and in the framework
+//	activation.go    the interpreter of programs; callcode.go, wdfobject.go: what a call does
+//	environment.go   steps and actions as events of the machine; device.go: registers and rings
+//	observe.go       what a test sees of a run; relation.go: rel and between
+//	evaluate.go      the outcome of a run
+//
+// A new kind of statement, call, action, observation or component is a row in a table of the compiler and its code in
+// one of these files.
 //
 // # The language
 //
@@ -56,7 +67,7 @@
 // processors, shared and local variables, calls, and observations: D.runs, D.active, I.calls, P0.irql, count(r), see
 // [Observations]. "and" and "or" evaluate both sides.
 //
-// # Rules for a runner
+// # What a run is
 //
 //   - Visible steps are OpLoad, OpStore, OpCall of a call marked visible, OpUntil, OpAction and OpSetupDone. There is a
 //     scheduling point before each. All other instructions run together with the visible step before them, so that
@@ -68,7 +79,7 @@
 //   - OpUntil waits without giving up the processor or changing the IRQL. Its condition reads shared variables in one
 //     step; that and the observations are the test's view, not accesses of the driver.
 //   - "setup done": the threads that have it run up to it one after the other, in the order of the file, without any
-//     choice. Everything else starts when all of them have arrived.
+//     choice. Everything else starts when all of them have arrived: the other threads, steps, and choices.
 //   - An `interrupt` action happens at a point at which the processor accepts the interrupt, and is accepted there. As
 //     fixed step or statement it has ended when the service routine returned; a program that interrupts another
 //     processor busy-waits for that. A `message` action is an edge: it may come while the processor masks it, waits in
@@ -80,5 +91,9 @@
 //     step comes once, at any point at which its condition holds ("while"), or has held once ("after"); at the latest
 //     when nothing else can go on. A run may end without a free step only if it cannot come any more; for a step
 //     marked "(must)" that is an error in the test.
+//   - The clock ticks by itself only when nothing else can happen, not even a free step: a queue without a drain request
+//     is drained then. Virtual time also passes before a free step where a wait or a timer could end first.
+//   - A run that ends with a bug check has its parameters as outcome. A finding that no component of the test shows, a
+//     stuck thread, a check that does not hold and a step that had to come make the outcome a failure.
 //   - A run is at rest when no activation can go on, nothing is queued or pending, and no step can come.
 package litmus

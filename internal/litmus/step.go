@@ -21,9 +21,12 @@ func (c *compiler) step(r *reader) Step {
 	if !c.isAction(word) {
 		fail(r.line, "actions are interrupt, message, arrive, tick", "unknown action %q", word)
 	}
-	s.Action = c.action(r, word, AnyProcessor)
-	if at := s.Action.Processor; at == AnyProcessor && s.Action.Kind != ActionArrive && s.Action.Kind != ActionMessage && c.Processors > 1 {
-		fail(r.line, "add: at P0, or: at any", "the step does not say at which processor")
+	s.Action = c.action(r, word, ThisProcessor)
+	if at := &s.Action; at.Processor == ThisProcessor {
+		if at.Kind != ActionMessage && c.Processors > 1 {
+			fail(r.line, "add: at P0, or: at any", "the step does not say at which processor")
+		}
+		at.Processor = AnyProcessor
 	}
 	if r.take("while") {
 		s.While = c.resolve(condition{r.line}, r.expression())

@@ -57,12 +57,11 @@ func (s *Space) MapDevice(r Region, n int) uint64 {
 // region: a second view of the same memory. It returns 0 if there is no such
 // memory.
 func (s *Space) MapPhysical(r Region, pa uint64, n int, prot Prot) uint64 {
-	first := pa >> pageShift
-	count := int((pa+uint64(n)-1)>>pageShift-first) + 1
-	if pa < physicalBase || n <= 0 || int(first-physicalBase>>pageShift)+count > len(s.frames) {
+	if n <= 0 || !s.eachPhysical(pa, n, func(int32, uint64, int, int) {}) {
 		return 0
 	}
-	fr := int32(first - physicalBase>>pageShift)
+	count := int((pa+uint64(n)-1)>>pageShift-pa>>pageShift) + 1
+	fr := int32((pa - physicalBase) >> pageShift)
 	base := s.appendPages(r, count, func() pte {
 		fr++
 		return pte{frame: fr - 1, prot: prot}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"github.com/dirql/dirql/internal/report"
@@ -67,6 +68,53 @@ func TestTimelines(t *testing.T) {
 	}
 }
 
+// A recursion deeper than the timeline follows is unwound all the same.
+func TestDeepRecursion(t *testing.T) {
+	s := &script{}
+	s.on(0, 0, 0).event(trace.Switch, "app", "").start(1, "thread", "app")
+	for range 400 {
+		s.call("KeCall", "()").start(1, "", "callback")
+	}
+	for range 400 {
+		s.end("", "callback", 1).ret("KeCall")
+	}
+	text := timeline(t, &s.end("thread", "app", 0).log, report.Options{Verbose: true})
+	if !bytes.HasSuffix(text, []byte("  '- app returns\n")) {
+		t.Errorf("%s", text[max(len(text)-2000, 0):])
+	}
+}
+
+// Rows that repeat are counted only where that is shorter, and only in the
+// default view.
+func TestRepeats(t *testing.T) {
+	for _, test := range []struct {
+		period, times int
+		want          string
+	}{
+		{1, 7, "the row above comes 6 times more\n"},
+		{3, 3, "the 3 rows above come 2 times more\n"},
+		{6, 2, "the 6 rows above come once more\n"},
+		{1, 6, ""},
+		{17, 9, ""},
+	} {
+		s := &script{}
+		s.on(0, 0, 0)
+		for range test.times {
+			for i := range test.period {
+				s.event(trace.Note, "", strings.Repeat("x", i+1))
+			}
+		}
+		rows := test.period * test.times
+		quiet, verbose := timeline(t, &s.log, report.Options{}), timeline(t, &s.log, report.Options{Verbose: true})
+		if n := bytes.Count(verbose, []byte("\n")) - 2; n != rows {
+			t.Errorf("%d times %d: %d rows in the verbose view", test.times, test.period, n)
+		}
+		if !bytes.HasSuffix(quiet, []byte(test.want)) || (test.want == "") != bytes.Equal(quiet, verbose) {
+			t.Errorf("%d times %d:\n%s", test.times, test.period, quiet)
+		}
+	}
+}
+
 func waitFinding() report.Finding {
 	return report.Finding{
 		Title: "bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0x121, 0x2, 0xFFFFE00000002FE0, 0x0)",
@@ -91,11 +139,16 @@ func TestFindings(t *testing.T) {
 		{"findings-two", []report.Finding{waitFinding(), leakFinding()}},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			var b bytes.Buffer
-			if err := report.Findings(&b, test.findings); err != nil {
-				t.Fatal(err)
-			}
-			golden(t, test.name+".txt", b.Bytes())
+			golden(t, test.name+".txt", findings(t, test.findings))
 		})
 	}
+}
+
+func findings(t *testing.T, all []report.Finding) []byte {
+	t.Helper()
+	var b bytes.Buffer
+	if err := report.Findings(&b, all); err != nil {
+		t.Fatal(err)
+	}
+	return b.Bytes()
 }

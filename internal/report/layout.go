@@ -92,7 +92,7 @@ func (l *layout) place(cpus []int, width int) {
 // head writes the title and the names of the columns.
 func (l *layout) head(title string) {
 	if title != "" {
-		fmt.Fprintf(l.out, "%s\n\n", clean(title))
+		fmt.Fprintf(l.out, "%s\n\n", strings.Join(wrap(title, l.width, l.width), "\n"))
 	}
 	fmt.Fprintf(&l.line, "%*s", l.time, l.unit)
 	for i := range l.columns {

@@ -59,8 +59,9 @@ func wrap(text string, first, rest int) []string {
 	return lines
 }
 
-// cut cuts a line of at most width characters off a text: at the last blank,
-// or after the last parenthesis if the blank leaves most of the line empty.
+// cut cuts a line of at most width characters off a text: at the last blank, or
+// after the last parenthesis if the word behind the blank is too long for a
+// line.
 func cut(s string, width int) (line, more string) {
 	at, blank, paren := 0, 0, 0
 	for n := 0; n < width && at < len(s); n++ {
@@ -78,8 +79,9 @@ func cut(s string, width int) (line, more string) {
 	if s[at] == ' ' {
 		blank = at
 	}
-	switch {
-	case strings.TrimSpace(s[:blank]) != "" && (blank > width/3 || paren < blank):
+	word, _, _ := strings.Cut(strings.TrimLeft(s[blank:], " "), " ")
+	switch usable := strings.TrimSpace(s[:blank]) != ""; {
+	case usable && (paren < blank || utf8.RuneCountInString(word) <= width):
 		at = blank
 	case paren > 0:
 		at = paren

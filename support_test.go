@@ -1,0 +1,80 @@
+package dirql_test
+
+import (
+	"flag"
+	"fmt"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/dirql/dirql/internal/kernel"
+	_ "github.com/dirql/dirql/wdf" // registers its routines
+)
+
+var update = flag.Bool("update", false, "write docs/SUPPORT.md")
+
+// notYet is the part of SUPPORT.md that no table tells.
+const notYet = `# What is supported
+
+Written by ` + "`go test . -run TestSupport -update`" + ` from the routines that the program registers. A routine that is not listed does
+not exist yet: a driver in Go does not compile with it.
+
+## Not supported yet
+
+These stop the run by name (exit code 3) or are refused by the command line:
+
+| what | where it will come |
+|---|---|
+| .sys driver binaries | the next step of the project |
+| passive-level interrupts (WDF_INTERRUPT_CONFIG.PassiveHandling), wake interrupts (CanWakeDevice) | with the complete interrupt model |
+| WDF_INTERRUPT_CONFIG.ReportInactiveOnPowerDown, WdfInterruptReportActive, WdfInterruptReportInactive | with the complete interrupt model |
+| interrupt policy (WdfInterruptSetPolicy, WdfInterruptSetExtendedPolicy) | with the complete interrupt model |
+| threaded DPCs (KeInitializeThreadedDpc) | with the complete interrupt model |
+| queued spin locks, interrupt spin locks of WDM (KeAcquireInterruptSpinLock) | with the complete interrupt model |
+| direct and neither I/O, MDLs, user-mode addresses | with the complete interrupt model |
+| I/O targets, DMA enablers, child lists, USB, WMI | when drivers need them |
+| litmus groups D to J | with the complete interrupt model |
+| detectors: data races, lost work, lost events (the lines "report" of litmus tests are not checked) | with the exploration engine |
+| MSI-X, port I/O by drivers in Go | when drivers need them |
+
+## Limits
+
+- Memory is sequentially consistent; store buffers are not modelled.
+- One driver and one device in a scenario; one processor group of up to 64 processors.
+- Every access of a Go driver to simulated memory is a visible operation, so that only small scenarios can be searched completely.
+`
+
+// TestSupport keeps docs/SUPPORT.md equal to what the program registers.
+func TestSupport(t *testing.T) {
+	var b strings.Builder
+	b.WriteString(notYet)
+	names := kernel.ServiceNames()
+	slices.Sort(names)
+	framework := func(n string) bool { return strings.HasPrefix(n, "Wdf") }
+	list(&b, "Framework routines", names, framework)
+	list(&b, "Kernel routines", names, func(n string) bool { return !framework(n) })
+	if *update {
+		if err := os.WriteFile("docs/SUPPORT.md", []byte(b.String()), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	have, err := os.ReadFile("docs/SUPPORT.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(string(have), b.String()); diff != "" {
+		t.Errorf("docs/SUPPORT.md is not up to date; run: go test . -run TestSupport -update\n%s", diff)
+	}
+}
+
+func list(b *strings.Builder, title string, names []string, want func(string) bool) {
+	fmt.Fprintf(b, "\n## %s\n\n", title)
+	for _, n := range names {
+		if want(n) {
+			fmt.Fprintf(b, "- %s\n", n)
+		}
+	}
+}
