@@ -266,23 +266,35 @@ func TestOBJ22IndependentObjects(t *testing.T) {
 }
 
 // Two DPC objects on two processors may overlap; with automatic serialization of
-// device scope never: litmus L-76 b (OBJ-22, SER-1).
+// device scope never: litmus L-76 b (OBJ-22, SER-1). With queue scope and a queue
+// as the parent of each they may, as each has the lock of its own queue.
 func TestOBJ22TwoProcessors(t *testing.T) {
 	for _, scope := range []wdf.SynchronizationScope{wdf.SynchronizationScopeNone, wdf.SynchronizationScopeQueue, wdf.SynchronizationScopeDevice} {
-		var a, c wdf.WDFDPC
+		var dpcs [2]wdf.WDFDPC
 		var x uint64
-		load := func(b *bench, s *wdf.Sys) { s.Load(x, 8) }
-		d := withDPC(withDPC(driver{processors: 2}, "A", &a, load), "B", &c, load)
-		d.attributes.SynchronizationScope = scope
+		d := driver{processors: 2, attributes: wdf.ObjectAttributes{SynchronizationScope: scope}}
+		d.add = func(b *bench, s *wdf.Sys) {
+			for n, name := range []string{"A", "B"} {
+				q := wdf.IoQueueConfigInit(wdf.IoQueueDispatchManual)
+				queue := must(s.WdfIoQueueCreate(b.device, &q, nil))
+				c := wdf.DPCConfigInit(b.fn(name, func(s *wdf.Sys, a kernel.Args) uint64 {
+					b.note("%s[", name)
+					s.Load(x, 8)
+					b.note("%s]", name)
+					return 0
+				}))
+				dpcs[n] = must(s.WdfDpcCreate(&c, parent(queue)))
+			}
+		}
 		b := newBench(t, d)
 		x = b.Mem.Alloc(8, 0, false, 0)
 		want := []string{"A[ A] B[ B]", "B[ B] A[ A]"}
-		if scope == wdf.SynchronizationScopeNone {
+		if scope != wdf.SynchronizationScopeDevice {
 			want = append(want, "A[ B[ A] B]", "A[ B[ B] A]", "B[ A[ A] B]", "B[ A[ B] A]")
 		}
 		b.wantOutcomes(b.explore(
-			body{0, func(s *wdf.Sys) { s.WdfDpcEnqueue(a) }},
-			body{1, func(s *wdf.Sys) { s.WdfDpcEnqueue(c) }},
+			body{0, func(s *wdf.Sys) { s.WdfDpcEnqueue(dpcs[0]) }},
+			body{1, func(s *wdf.Sys) { s.WdfDpcEnqueue(dpcs[1]) }},
 		), want...)
 	}
 }

@@ -41,6 +41,7 @@ type driver struct {
 	tunables   kernel.Tunables
 	attributes wdf.ObjectAttributes                 // of the device
 	pageless   bool                                 // WdfDeviceInitSetPowerNotPageable
+	few        bool                                 // EvtDeviceD0Exit is the only PnP and power callback
 	requests   func(b *bench) *wdf.ObjectAttributes // of the requests that the device gets
 	interrupts []interrupt
 	// add is called in EvtDriverDeviceAdd after the interrupts were made.
@@ -143,6 +144,9 @@ func (b *bench) object(name string, f func(s *wdf.Sys, h wdf.Handle)) wdf.Callba
 // deviceAdd is the EvtDriverDeviceAdd.
 func (b *bench) deviceAdd(s *wdf.Sys, _ wdf.WDFDRIVER, init *wdf.DeviceInit) wdf.NTSTATUS {
 	pnp := func(name string) wdf.Callback {
+		if b.d.few && name != "D0Exit" {
+			return 0
+		}
 		return b.fn("EvtDevice"+name, func(s *wdf.Sys, a kernel.Args) uint64 {
 			b.note("%s", name)
 			if name == "PrepareHardware" {

@@ -243,7 +243,7 @@ func (s *Sys) create(typ Type, parent id, index int, a *ObjectAttributes, name s
 		if name == "" {
 			name = typ.String()
 		}
-		f.m.SetName(uint64(n.handle()), fmt.Sprintf("%s#%d", name, n))
+		f.m.SetName(uint64(n.handle()), fmt.Sprintf("%s %d", name, n))
 	}
 	return n
 }

@@ -153,9 +153,16 @@ func TestOBJ21OverDereference(t *testing.T) {
 func TestOBJ20CannotBeDeleted(t *testing.T) {
 	var o objects
 	d := objectDriver(&o)
+	var queue wdf.WDFQUEUE
+	add := d.add
+	d.add = func(b *bench, s *wdf.Sys) {
+		add(b, s)
+		c := wdf.IoQueueConfigInitDefaultQueue(wdf.IoQueueDispatchManual)
+		queue = must(s.WdfIoQueueCreate(b.device, &c, nil))
+	}
 	delete := func(b *bench) {
 		b.startDevice()
-		for _, h := range []wdf.Handle{o.driver, o.device, o.interrupt, b.list} {
+		for _, h := range []wdf.Handle{o.driver, o.device, o.interrupt, b.list, queue} {
 			b.do(func(s *wdf.Sys) { s.WdfObjectDelete(h) })
 			if b.d.profile == nil {
 				b.wantFindings("verifier break: STATUS_CANNOT_DELETE")

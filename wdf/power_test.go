@@ -236,7 +236,7 @@ func TestPowerCallbacksArePassive(t *testing.T) {
 // PWR-1). EvtInterruptDisable and the DPC may come in either order, and overlap.
 func TestWDFI26D0ExitAfterTheDPC(t *testing.T) {
 	var x uint64
-	d := driver{processors: 2, interrupts: []interrupt{{vector: 0x51, affinity: 0b10}}}
+	d := driver{processors: 2, few: true, interrupts: []interrupt{{vector: 0x51, affinity: 0b10}}}
 	d.interrupts[0].dpc = func(b *bench, s *wdf.Sys, _ wdf.WDFINTERRUPT) {
 		s.Load(x, 8)
 		b.note("dpcEnd")
@@ -273,7 +273,7 @@ func TestWDFI26D0ExitAfterTheDPC(t *testing.T) {
 // framework discards such interrupts.
 func TestWDFI27LateInterrupt(t *testing.T) {
 	for _, line := range []bool{false, true} {
-		d := driver{processors: 2, interrupts: []interrupt{{vector: 0x51, line: line, latched: true, affinity: 0b10,
+		d := driver{processors: 2, few: true, interrupts: []interrupt{{vector: 0x51, line: line, latched: true, affinity: 0b10,
 			dpc: nothing}}}
 		b := newBench(t, d)
 		b.startDevice()

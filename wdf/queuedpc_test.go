@@ -40,6 +40,30 @@ func TestQD1QD11InternalDPC(t *testing.T) {
 	})
 }
 
+// The second argument is the device also when the parent is a queue (QD-11),
+// whose callback lock is the one that counts with queue scope (SER-1). The queue
+// cannot be deleted any more (WDFI-15, OBJ-20).
+func TestQD11QueueAsParent(t *testing.T) {
+	d := driver{attributes: wdf.ObjectAttributes{SynchronizationScope: wdf.SynchronizationScopeQueue}}
+	var queue wdf.WDFQUEUE
+	d.add = func(b *bench, s *wdf.Sys) {
+		c := wdf.IoQueueConfigInit(wdf.IoQueueDispatchManual)
+		queue = must(s.WdfIoQueueCreate(b.device, &c, nil))
+		b.d.interrupts = []interrupt{{
+			config: func(b *bench, s *wdf.Sys, c *wdf.InterruptConfig) { c.AutomaticSerialization = true },
+			dpc:    func(b *bench, s *wdf.Sys, i wdf.WDFINTERRUPT) { s.WdfObjectAcquireLock(queue) },
+		}}
+		b.interrupts = []wdf.WDFINTERRUPT{must(s.WdfInterruptCreate(b.device, b.config(s, 0), parent(queue)))}
+	}
+	b := newBench(t, d)
+	b.do(func(s *wdf.Sys) { s.WdfObjectDelete(queue) })
+	b.wantFindings("verifier break: STATUS_CANNOT_DELETE")
+	b.forget()
+	b.stop(func(s *wdf.Sys) { queueDPC(b, s) })
+	b.want("dpc0")
+	b.wantBugCheck("SER-6", 0x10D, 2)
+}
+
 // TRUE if newly queued; FALSE while queued, in spite of any number of calls
 // (QD-2).
 func TestQD2ReturnValue(t *testing.T) {

@@ -52,7 +52,7 @@ func (s *Sys) PrepareRequest(device WDFDEVICE, p RequestParams) WDFREQUEST {
 	}
 	row := request{device: dev, typ: p.Type, code: p.IoControlCode, inputLength: uint64(len(p.Input)), outputLength: p.OutputLength,
 		fromApp: true}
-	name := fmt.Sprintf("IOCTL 0x%X", p.IoControlCode)
+	name := "ioctl"
 	switch p.Type {
 	case RequestTypeRead:
 		row.inputLength, name = 0, "read"
@@ -81,7 +81,7 @@ func (s *Sys) PrepareRequest(device WDFDEVICE, p RequestParams) WDFREQUEST {
 	i := s.create(TypeRequest, 0, int(r), a, "")
 	f.requests[r].object = i
 	if f.m.Trace.On() {
-		f.m.SetName(uint64(i.handle()), fmt.Sprintf("%s #%d", name, r))
+		f.m.SetName(uint64(i.handle()), fmt.Sprintf("%s %d", name, r))
 	}
 	return i.handle()
 }
@@ -99,7 +99,11 @@ func (s *Sys) SubmitRequest(h WDFREQUEST) {
 	case RequestTypeDeviceControlInternal:
 		svc = svcIoCallDriver
 	}
-	s.Enter(svc, uint64(dev.handle()), uint64(h))
+	if f.requests[r].typ.transfers() {
+		s.Enter(svc, uint64(dev.handle()), uint64(h))
+	} else {
+		s.Enter(svc, uint64(dev.handle()), uint64(h), uint64(f.requests[r].code))
+	}
 	s.Step()
 	row := &f.requests[r]
 	row.phase = requestSent

@@ -148,11 +148,12 @@ func (s *Sys) call(role string, c Callback, args ...uint64) uint64 {
 	return s.Invoke(role, uint64(c), a)
 }
 
-// callStatus is call for a callback that returns an NTSTATUS; no callback means
-// success.
+// callStatus is call for a PnP or power callback; no callback means success.
+// Anything can happen before the framework makes the call.
 func (s *Sys) callStatus(role string, c Callback, args ...uint64) NTSTATUS {
 	if c == 0 {
 		return StatusSuccess
 	}
+	s.Step()
 	return NTSTATUS(s.call(role, c, args...))
 }

@@ -37,7 +37,7 @@ var (
 
 // program returns a program of about the given number of operations.
 func (g *generator) program(size int) *program {
-	p := &program{config: kernel.Config{Processors: 2 - g.n(4)/3, QuantumEnd: g.oneIn(4)}}
+	p := &program{config: kernel.Config{Processors: 2 - g.n(4)/3, QuantumEnd: g.oneIn(4), TicksLast: !g.oneIn(3)}}
 	p.config.Tunables.StormLimit = 3
 	if g.oneIn(3) {
 		p.config.Tunables.MaximumDpcQueueDepth = 1 + g.n(3)
@@ -77,6 +77,7 @@ func (g *generator) program(size int) *program {
 			p.dpcs[i] = g.bracket(opAcquire, opRelease, 0, p.dpcs[i])
 		}
 	}
+	p.straight = g.oneIn(3)
 	p.work = g.code(dpcOps, 1, false)
 	p.spawn = g.code(threadOps, 1, false)
 	for i := range p.isrs { // a device that interrupts from its own ISR never ends
@@ -101,13 +102,31 @@ func (g *generator) program(size int) *program {
 			}
 		}
 	}
+	if p.straight {
+		for _, r := range p.threads {
+			straighten(r.code)
+		}
+		for _, code := range [][]operation{p.isrs[0], p.isrs[1], p.dpcs[0], p.dpcs[1], p.work, p.spawn} {
+			straighten(code)
+		}
+	}
 	return p
+}
+
+// straighten takes out what makes a routine go on in different ways.
+func straighten(code []operation) {
+	for i := range code {
+		switch code[i].code {
+		case opSkipZero, opAlloc, opFree, opTouch, opMutex, opUnmutex, opTry, opSemaphore:
+			code[i].code, code[i].loud = opLoad, true
+		}
+	}
 }
 
 func without(code []operation, what opcode) []operation {
 	for i := range code {
 		if code[i].code == what {
-			code[i] = operation{opAdd, code[i].a, 1}
+			code[i] = operation{code: opAdd, a: code[i].a, b: 1}
 		}
 	}
 	return code
@@ -136,17 +155,17 @@ func (g *generator) code(from []opcode, n int, brackets bool) []operation {
 }
 
 func (g *generator) bracket(open, shut opcode, b uint8, inner []operation) []operation {
-	code := append([]operation{{open, 0, b}}, inner...)
+	code := append([]operation{{code: open, b: b}}, inner...)
 	for i := range code { // no jump over the end of the bracket
 		if code[i].code == opSkipZero {
-			code[i] = operation{opLoad, 0, 0}
+			code[i] = operation{code: opLoad, loud: true}
 		}
 	}
-	return append(code, operation{shut, 0, 0})
+	return append(code, operation{code: shut})
 }
 
 func (g *generator) operation(from []opcode) operation {
-	o := operation{code: pick(g, from...), a: uint8(g.n(2)), b: uint8(g.n(3))}
+	o := operation{code: pick(g, from...), a: uint8(g.n(2)), b: uint8(g.n(3)), loud: g.oneIn(3)}
 	switch o.code {
 	case opTarget:
 		o.b = uint8(g.n(2))

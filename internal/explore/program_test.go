@@ -23,6 +23,9 @@ type program struct {
 	dpcs    [2][]operation
 	work    []operation
 	spawn   []operation // what PsCreateSystemThread starts
+	// straight makes the routines straight-line code that does not tell its
+	// position: the register keeps the arguments.
+	straight bool
 }
 
 type routine struct {
@@ -96,13 +99,18 @@ var opNames = strings.Fields("load store add set skip-zero insert remove target 
 type operation struct {
 	code opcode
 	a, b uint8
+	loud bool // what it does is observed
 }
 
-func (o operation) String() string { return fmt.Sprintf("%s(%d,%d)", opNames[o.code], o.a, o.b) }
+func (o operation) String() string {
+	return fmt.Sprintf("%s(%d,%d)%s", opNames[o.code], o.a, o.b, map[bool]string{true: "!"}[o.loud])
+}
 
 func (p *program) String() string {
 	var s strings.Builder
-	fmt.Fprintf(&s, "%d processors, quantum end %v, tunables %+v\n%+v\n", p.config.Processors, p.config.QuantumEnd, p.config.Tunables, p.shape)
+	fmt.Fprintf(&s, "%d processors, quantum end %v, ticks last %v, straight %v, tunables %+v\n%+v\n", p.config.Processors,
+		p.config.QuantumEnd, p.config.TicksLast, p.straight,
+		p.config.Tunables, p.shape)
 	for _, r := range p.threads {
 		fmt.Fprintf(&s, "thread, affinity %b, priority %d: %v\n", r.affinity, r.priority, r.code)
 	}
@@ -267,14 +275,21 @@ func (r *runner) routine(code []operation, log int) kernel.Func {
 		owned := false    // the mutex
 		for pc := 0; pc < len(code); pc++ {
 			o := code[pc]
+			before := reg
+			if r.p.straight {
+				v := r.do(t, o, reg, &levels, &owned) & 0xFFFF
+				if o.loud {
+					r.observe(log, uint64(pc)<<32|before<<16|v)
+				}
+				continue
+			}
 			r.position = uint64(pc)<<48 | levels<<24 | reg<<1&0xFFFFFF | bit(owned)
 			t.SetPosition(r.position)
-			before := reg
 			reg = r.do(t, o, reg, &levels, &owned) & 0xFFFF
 			if o.code == opSkipZero && reg == 0 {
 				pc += int(o.b)
 			}
-			if o.code != opSet && o.code != opSkipZero {
+			if o.loud {
 				r.observe(log, uint64(pc)<<32|before<<16|reg)
 			}
 		}

@@ -172,6 +172,9 @@ func (t *Thread) RemoveDPC(dpc uint64) bool {
 			if q.entries[j].dpc == dpc {
 				q.entries = slices.Delete(q.entries, j, j+1)
 				t.kernelStore(dpc+dpcData, 8, 0)
+				if t.m.Trace.On() {
+					t.m.Record(t.cpu, trace.Event{Kind: trace.Note, Name: t.m.NameOf(dpc), Text: fmt.Sprintf("taken out of the queue of processor %d", i)})
+				}
 				return true
 			}
 		}

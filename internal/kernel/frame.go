@@ -160,10 +160,23 @@ func (t *Thread) Invoke(role string, routine uint64, a Args) uint64 {
 	}
 	r := t.call(routine, a)
 	if t.m.Trace.On() {
-		t.m.Record(t.cpu, trace.Event{Kind: trace.End, Name: t.m.NameOf(routine), Text: role})
+		t.m.Record(t.cpu, trace.Event{Kind: trace.End, Name: t.m.NameOf(routine), Text: role, ValueKind: results[role], Value: r})
 	}
 	t.pop()
 	return r
+}
+
+// results says what routines of a role return, for the trace; the others return
+// nothing.
+var results = map[string]trace.ValueKind{
+	"ISR": trace.Bool, "EvtInterruptIsr": trace.Bool, "EvtInterruptSynchronize": trace.Bool,
+	"DriverEntry": trace.Status, "EvtDriverDeviceAdd": trace.Status,
+	"EvtInterruptEnable": trace.Status, "EvtInterruptDisable": trace.Status,
+	"EvtDevicePrepareHardware": trace.Status, "EvtDeviceReleaseHardware": trace.Status,
+	"EvtDeviceD0Entry": trace.Status, "EvtDeviceD0EntryPostInterruptsEnabled": trace.Status,
+	"EvtDeviceD0Exit": trace.Status, "EvtDeviceD0ExitPreInterruptsDisabled": trace.Status,
+	"EvtDeviceSelfManagedIoInit": trace.Status, "EvtDeviceSelfManagedIoSuspend": trace.Status,
+	"EvtDeviceSelfManagedIoRestart": trace.Status, "EvtDeviceQueryRemove": trace.Status,
 }
 
 // Service describes a kernel or framework routine that drivers call.

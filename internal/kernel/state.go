@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/dirql/dirql/internal/mem"
 )
@@ -15,8 +16,11 @@ type State mem.Hash
 // nothing.
 func (m *Machine) EnableHash() { m.Mem.EnableHash() }
 
-// Hash returns the fingerprint of the present state. Virtual time counts only
-// as the time left until timed events.
+// Hash returns the fingerprint of the present state. Virtual time is a part of
+// it, for it decides when the clock ticks and can be asked for. With
+// Config.TicksLast it counts only as the time left until timed events: then a
+// loop that polls comes back to the same state, but a driver that asks for the
+// time cannot be explored with merging of equal states.
 func (m *Machine) Hash() State {
 	b := m.scratch[:0]
 	for i := range m.procs {
@@ -24,6 +28,9 @@ func (m *Machine) Hash() State {
 	}
 	for _, t := range m.threads {
 		b = t.appendState(b)
+	}
+	if !m.cfg.TicksLast || slices.ContainsFunc(m.procs, func(p processor) bool { return len(p.dpc.timers) > 0 }) {
+		b = words(b, m.now)
 	}
 	b = words(b, uint64(len(m.threads)), uint64(len(m.held)), uint64(len(m.interrupts)), uint64(len(m.timed)),
 		uint64(len(m.work)), uint64(len(m.windows)), uint64(len(m.findings)))

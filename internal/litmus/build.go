@@ -89,10 +89,13 @@ func (b *bench) makeDriver(s *wdf.Sys) {
 	}
 }
 
-// addDevice is EvtDriverDeviceAdd: the device, spin locks, then interrupts in the order of the setup.
+// addDevice is EvtDriverDeviceAdd: the device, its queue, spin locks, then interrupts in the order of the setup.
 func (b *bench) addDevice(s *wdf.Sys, init *wdf.DeviceInit) wdf.NTSTATUS {
 	h, st := s.WdfDeviceCreate(init, b.deviceAttributes())
 	b.device = h
+	if !st.Failed() {
+		st = b.createQueue(s)
+	}
 	for i := range b.test.Objects {
 		if o := &b.test.Objects[i]; o.Kind == KindWDFSpinLock && !st.Failed() {
 			b.objects[i].handle, st = s.WdfSpinLockCreate(nil)

@@ -25,6 +25,40 @@ func cancelDPC(x *activation, in *Instr) int64 {
 	return number(x.sys().WdfDpcCancel(x.handle(in, 0), x.value(in, 1) != 0))
 }
 
-func (b *bench) createRequest(s *wdf.Sys, o *Object) { b.fail("request: not yet") }
+// createQueue makes the manual default queue through which the requests of a test come to the driver; EvtDriverDeviceAdd
+// calls it.
+func (b *bench) createQueue(s *wdf.Sys) wdf.NTSTATUS {
+	for _, o := range b.test.Objects {
+		if o.Kind == KindRequest {
+			c := wdf.IoQueueConfigInitDefaultQueue(wdf.IoQueueDispatchManual)
+			_, st := s.WdfIoQueueCreate(b.device, &c, nil)
+			return st
+		}
+	}
+	return wdf.StatusSuccess
+}
 
-func completeRequest(x *activation, in *Instr) int64 { return 0 }
+// controlCode is the I/O control of the requests of a test: METHOD_BUFFERED, without data.
+const controlCode = 0x222000
+
+// createRequest sends a request to the device and gives it to the driver.
+func (b *bench) createRequest(s *wdf.Sys, o *Object) {
+	s.SendRequest(b.device, wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: controlCode})
+	h, st := s.WdfIoQueueRetrieveNextRequest(s.WdfDeviceGetDefaultQueue(b.device))
+	if st.Failed() {
+		b.fail("WdfIoQueueRetrieveNextRequest for %s: %s", o.Name, trace.StatusName(uint32(st)))
+	}
+	b.objects[o.ID].handle = h
+}
+
+// completeRequest completes a request, which a variable may refer to. What returns is counted as a completion.
+func completeRequest(x *activation, in *Instr) int64 {
+	h := wdf.Handle(x.value(in, 0))
+	x.sys().WdfRequestComplete(h, wdf.StatusSuccess)
+	for i := range x.objects {
+		if x.objects[i].handle == h && x.test.Objects[i].Kind == KindRequest {
+			x.bench.state.completions[i]++
+		}
+	}
+	return 0
+}

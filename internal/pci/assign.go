@@ -47,7 +47,7 @@ func (b *Bus) assignInterrupts(s *Slot) error {
 	}
 	s.vector = vector
 	if !messages {
-		s.line = b.m.AddLine(info.Name+" line", vector, false)
+		s.line = b.m.AddLine(info.Name+" INTA", vector, false)
 	}
 	return nil
 }
