@@ -3,6 +3,7 @@ package dirql
 import (
 	"fmt"
 
+	"github.com/dirql/dirql/internal/bind"
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/pci"
@@ -44,6 +45,7 @@ type rig struct {
 	m       *kernel.Machine
 	f       *wdf.Framework
 	bus     *pci.Bus
+	binary  *bind.Driver // nil: the driver is in Go
 	slot    *pci.Slot
 	device  wdf.WDFDEVICE // 0: not there
 	started wdf.WDFDEVICE // the device of the snapshot
@@ -70,6 +72,11 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 	r.slot, err = r.bus.Add(d.Model(), pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free})
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+	}
+	if d := &s.Driver; d.file != nil {
+		if r.binary, err = bind.Load(r.f, d.file, "", nil); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }
@@ -107,11 +114,9 @@ func (r *rig) run(what string) {
 // boot loads the driver and starts its device: what the system does when it
 // finds new hardware.
 func (r *rig) boot() {
-	entry := r.m.Function(r.s.Driver.Name+".DriverEntry", func(t *kernel.Thread, a kernel.Args) uint64 {
-		return uint64(r.s.Driver.Entry(r.f.Sys(t)))
-	})
+	entry := r.entry()
 	r.inThread("PnP manager", func(s *wdf.Sys) {
-		if st := wdf.NTSTATUS(s.Invoke("DriverEntry", entry, kernel.Args{})); st.Failed() {
+		if st := entry(s); st.Failed() {
 			r.fail(s, "DriverEntry", st)
 			return
 		}
@@ -129,6 +134,18 @@ func (r *rig) boot() {
 		}
 		r.device = device
 	})
+}
+
+// entry returns what calls DriverEntry.
+func (r *rig) entry() func(s *wdf.Sys) wdf.NTSTATUS {
+	if r.binary != nil {
+		return r.binary.Entry
+	}
+	d := &r.s.Driver
+	addr := r.m.Function(d.Name+".DriverEntry", func(t *kernel.Thread, a kernel.Args) uint64 {
+		return uint64(d.Entry(r.f.Sys(t)))
+	})
+	return func(s *wdf.Sys) wdf.NTSTATUS { return wdf.NTSTATUS(s.Invoke("DriverEntry", addr, kernel.Args{})) }
 }
 
 // fail reports that a driver refused to work, and ends the run.

@@ -2,6 +2,7 @@ package dirql
 
 import (
 	"github.com/dirql/dirql/device"
+	"github.com/dirql/dirql/internal/pe"
 	"github.com/dirql/dirql/wdf"
 )
 
@@ -20,11 +21,15 @@ type Scenario struct {
 	Outcome func() string
 }
 
-// Driver is a driver written in Go.
+// Driver is a driver: one written in Go, or a .sys file that LoadDriver has
+// read.
 type Driver struct {
 	Name string
-	// Entry is DriverEntry: it creates the driver object with WdfDriverCreate.
+	// Entry is DriverEntry of a driver in Go: it creates the driver object with
+	// WdfDriverCreate.
 	Entry func(s *wdf.Sys) wdf.NTSTATUS
+
+	file *pe.File // of a .sys driver
 }
 
 // Device says which device is on the bus and how it is connected.

@@ -57,7 +57,7 @@ func (s *Sys) InterruptSynchronize(fn func(s *Sys, interrupt WDFINTERRUPT, conte
 // DeviceAdd makes an EvtDriverDeviceAdd of a function.
 func (s *Sys) DeviceAdd(fn func(s *Sys, driver WDFDRIVER, init *DeviceInit) NTSTATUS) Callback {
 	return s.function(fn, func(t *kernel.Thread, a kernel.Args) uint64 {
-		return uint64(fn(s.f.Sys(t), Handle(a[0]), s.f.deviceInit(a[1])))
+		return uint64(fn(s.f.Sys(t), Handle(a[0]), s.f.DeviceInitAt(a[1])))
 	})
 }
 

@@ -103,7 +103,9 @@ type requestAttributes struct {
 	cleanup, destroy Callback
 }
 
-func (f *Framework) deviceInit(a uint64) *DeviceInit {
+// DeviceInitAt returns the WDFDEVICE_INIT that an address stands for, nil if
+// there is none: the argument of EvtDriverDeviceAdd while it runs.
+func (f *Framework) DeviceInitAt(a uint64) *DeviceInit {
 	if a != initAddress || f.init == nil {
 		return nil
 	}

@@ -58,6 +58,14 @@ func (f *Framework) resourcesOf(list id) []Resource {
 	return f.resources[l.first : l.first+l.count]
 }
 
+// Resources returns the descriptors of a resource list, nil for another handle.
+func (f *Framework) Resources(h WDFCMRESLIST) []Resource {
+	if i := f.object(h); i != 0 && f.objects[i].typ == TypeResourceList {
+		return f.resourcesOf(i)
+	}
+	return nil
+}
+
 var (
 	svcWdfCmResourceListGetCount      = kernel.NewService("WdfCmResourceListGetCount")
 	svcWdfCmResourceListGetDescriptor = kernel.NewService("WdfCmResourceListGetDescriptor")

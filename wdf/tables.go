@@ -86,7 +86,7 @@ func rows[T any](b []byte, t []T) []byte {
 
 // thunks are the addresses of the framework's own routines.
 type thunks struct {
-	isr, dpc, interruptWork, synchronize     uint64
+	isr, dpc, interruptWork                  uint64
 	driverDPC, timer, timerWork, work        uint64
 	delete, dispatchWork, dispatchDPC        uint64
 	stopReached, purgeReached, cancelRoutine uint64

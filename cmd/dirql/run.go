@@ -3,6 +3,7 @@ package main
 import (
 	"fmt"
 	"io"
+	"os"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -32,8 +33,9 @@ func (o *outputOptions) check() error {
 func newRunCommand() *cobra.Command {
 	var options dirql.Options
 	var output outputOptions
+	var scenario string
 	cmd := &cobra.Command{
-		Use:   "run NAME",
+		Use:   "run NAME|FILE.sys",
 		Short: "Run a driver once and show what its interrupt code does",
 		Long: `Run loads a driver, starts its device, lets applications use it, removes the
 device and unloads the driver, and prints the timeline of each processor: virtual
@@ -50,9 +52,9 @@ Scenarios:
 			if err := output.check(); err != nil {
 				return err
 			}
-			s := drivers.Find(args[0])
-			if s == nil {
-				return fmt.Errorf("no scenario is called %q; there are: %s\n(.sys files come with the next version)", args[0], scenarioNames())
+			s, err := chooseScenario(args[0], scenario)
+			if err != nil {
+				return err
 			}
 			report, err := s.Run(options)
 			if err != nil {
@@ -66,8 +68,33 @@ Scenarios:
 	}
 	cmd.Flags().IntVar(&options.Processors, "cpus", 0, "number of processors, 1 to 64 (default: what the scenario says)")
 	cmd.Flags().Uint64Var(&options.Seed, "seed", 0, "choose at random with this seed; 0: no choices, devices act in time")
+	cmd.Flags().StringVar(&scenario, "scenario", "", "for a .sys file: the scenario to run it in (default: the one of the same name)")
 	output.addTo(cmd)
 	return cmd
+}
+
+// chooseScenario returns the scenario with a name, or, for a driver file, a
+// scenario with its driver replaced by the file.
+func chooseScenario(arg, name string) (*dirql.Scenario, error) {
+	if s := drivers.Find(arg); s != nil {
+		return s, nil
+	}
+	if _, err := os.Stat(arg); err != nil && !strings.HasSuffix(strings.ToLower(arg), ".sys") {
+		return nil, fmt.Errorf("no scenario is called %q, and there is no such file; scenarios are: %s", arg, scenarioNames())
+	}
+	driver, err := dirql.LoadDriver(arg)
+	if err != nil {
+		return nil, err
+	}
+	if name == "" {
+		name = driver.Name
+	}
+	s := drivers.Find(name)
+	if s == nil {
+		return nil, fmt.Errorf("no scenario is called %q; say with --scenario which one is for %s: %s", name, arg, scenarioNames())
+	}
+	s.Driver = driver
+	return s, nil
 }
 
 func scenarioList() string {

@@ -10,9 +10,9 @@ import (
 )
 
 var (
-	programs = flag.Int("programs", 40, "number of random programs that are searched with and without merging")
+	programs = flag.Int("programs", 20, "number of random programs that are searched with and without merging")
 	seed     = flag.Uint64("seed", 1, "seed of the first of them")
-	runs     = flag.Int("runs", 3000, "programs with more runs than this are passed over")
+	runs     = flag.Int("runs", 2000, "programs with more runs than this are passed over")
 )
 
 // sameOutcomes searches a program with and without merging of equal states and
@@ -26,9 +26,12 @@ func sameOutcomes(t *testing.T, p *program, limit int) (plain, merged *explore.R
 	if !merged.Complete || len(merged.Outcomes) < 2 && limit < everything {
 		return nil, merged, false
 	}
-	plain = explore.Plain(r.run, explore.Limits{Runs: limit})
+	plain, wrong := judge(r, limit)
 	if !plain.Complete {
 		return plain, merged, false
+	}
+	if wrong != "" {
+		t.Errorf("%s\n%s", p, wrong)
 	}
 	a, b := keys(plain), keys(merged)
 	if a != b {

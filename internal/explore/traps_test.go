@@ -100,7 +100,7 @@ var traps = []trap{
 	}, 3},
 	{"an interrupt that is pending", []string{"raise 0 5; interrupt 0; load; lower; load! 0", "load; load! 0"},
 		func(p *program) { p.isrs[0] = code("add 0 1") }, 2},
-	{"on which processor it is pending", []string{"load! 0; raise 0 2; load! 0; lower", "load! 0; raise 0 2; load! 0; lower"}, func(p *program) {
+	{"on which processor it is pending", []string{"load! 0; raise 0 2; load! 0; lower", "load! 0; load! 0"}, func(p *program) {
 		p.isrs[0], p.shape.arrivals, p.shape.affinity = code("add 0 1"), 1, 3
 	}, 6},
 	{"the order of a queue", []string{"raise 0 2; insert 0; lower", "insert 1; load"}, func(p *program) {
@@ -150,6 +150,9 @@ func TestMergingIsSoundForTraps(t *testing.T) {
 				t.Logf("%d runs, %d with merging, %d outcomes", plain.Runs, merged.Runs, len(plain.Outcomes))
 				if len(plain.Outcomes) < tr.least {
 					t.Errorf("%d outcomes, at least %d expected\n%s\n%s", len(plain.Outcomes), tr.least, p, keys(plain))
+				}
+				if plain.Runs > 1000 {
+					break // enough
 				}
 			}
 		})

@@ -300,22 +300,29 @@ func (b *bench) snapshot() *kernel.Snapshot {
 // came of it.
 func (b *bench) outcomes(start func(), outcome func() string) []string {
 	b.t.Helper()
+	keys, complete := b.outcomesWithin(200_000, start, outcome)
+	if !complete {
+		b.t.Fatal("the search is not complete")
+	}
+	return keys
+}
+
+// outcomesWithin is outcomes with a bound on runs; it reports whether that was
+// enough.
+func (b *bench) outcomesWithin(runs int, start func(), outcome func() string) (keys []string, complete bool) {
+	b.t.Helper()
 	s := b.snapshot()
 	r := explore.Plain(func(source choice.Source, _ func(kernel.State) bool) explore.Result {
 		b.restore(s, source)
 		start()
 		b.run(kernel.Done)
 		return explore.Result{Outcome: outcome()}
-	}, explore.Limits{Runs: 200_000})
+	}, explore.Limits{Runs: runs})
 	b.restore(s, choice.First{})
-	if !r.Complete {
-		b.t.Fatalf("the search is not complete: %s", r.Why)
-	}
-	var keys []string
 	for _, o := range r.Outcomes {
 		keys = append(keys, o.Key)
 	}
-	return keys
+	return keys, r.Complete
 }
 
 // reaches checks the exact set of outcomes, given in any order.

@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dirql/dirql/internal/trace"
@@ -97,7 +98,7 @@ func (t *Thread) addFinding(f Finding) {
 	f.Time, f.CPU, f.IRQL = t.m.now, t.cpu, t.IRQL()
 	f.Activation = t.ActivationID()
 	if t.m.Trace.On() {
-		f.Stack = t.stackText()
+		f.Stack = append(slices.Clone(t.guest), t.stackText()...)
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Finding, Name: f.Title(), Text: f.Text})
 	}
 	t.m.findings = append(t.m.findings, f)

@@ -29,6 +29,7 @@ type Tunables struct {
 	AdjustDpcThreshold   int    // ticks; default 20
 	TickTime             uint64 // nanoseconds between clock ticks; default 15,625,000
 	OperationTime        uint64 // nanoseconds that a visible operation takes; default 100
+	InstructionTime      uint64 // nanoseconds that a guest instruction takes; default 1
 	DpcWatchdogTicks     uint64 // ticks for one DPC or ISR; default 0x500
 	TotalWatchdogTicks   uint64 // ticks at DISPATCH_LEVEL or above in total; default 0x1E00
 	StormLimit           int    // accepts of one level-triggered line in a row; default 1,000
@@ -41,6 +42,7 @@ func (t *Tunables) setDefaults() {
 	set(&t.AdjustDpcThreshold, 20)
 	set(&t.TickTime, 15_625_000)
 	set(&t.OperationTime, 100)
+	set(&t.InstructionTime, 1)
 	set(&t.DpcWatchdogTicks, 0x500)
 	set(&t.TotalWatchdogTicks, 0x1E00)
 	set(&t.StormLimit, 1000)
@@ -117,6 +119,7 @@ type Machine struct {
 	cfg    Config
 	code   codeTable
 	exec   Executor
+	symbol func(addr uint64) (string, bool) // names guest code; nil without any
 	source choice.Source
 	env    Environment
 	bus    Bus
@@ -323,6 +326,11 @@ func (m *Machine) NameOf(v uint64) string {
 	}
 	if f := m.code.find(v); f != nil {
 		return f.name
+	}
+	if m.symbol != nil {
+		if n, ok := m.symbol(v); ok {
+			return n
+		}
 	}
 	if v < 10 {
 		return fmt.Sprint(v)

@@ -262,7 +262,7 @@ func (t *Thread) kernelFault(f mem.Fault, addr uint64, a mem.Access) {
 // page behind a block, or for raised IRQL.
 func (t *Thread) fault(f mem.Fault, codes [3]uint32) {
 	irql := t.IRQL()
-	params := [4]uint64{f.Addr, uint64(f.Access & 1)}
+	params := [4]uint64{f.Addr, uint64(f.Access & 1), t.guestIP}
 	text := fmt.Sprintf("%s of 0x%X: %s%s", f.Access, f.Addr, f.Kind, t.blockText(f.Addr))
 	special := f.Kind == mem.Freed || f.Kind == mem.BeyondBlock
 	switch rule := "use after free"; {
@@ -279,10 +279,10 @@ func (t *Thread) fault(f mem.Fault, codes [3]uint32) {
 	case f.Kind == mem.ReadOnly && irql < DispatchLevel:
 		t.BugCheck(0xBE, [4]uint64{f.Addr}, "IRQL-10", text)
 	case irql >= DispatchLevel:
-		t.BugCheck(codes[2], [4]uint64{f.Addr, uint64(irql), uint64(f.Access)}, "IRQL-10", text)
+		t.BugCheck(codes[2], [4]uint64{f.Addr, uint64(irql), uint64(f.Access), t.guestIP}, "IRQL-10", text)
 	}
 	access := map[mem.Access]uint64{mem.Load: 0, mem.Store: 2, mem.Fetch: 0x10}[f.Access]
-	t.BugCheck(0x50, [4]uint64{f.Addr, access, 0, 2}, "IRQL-10", text)
+	t.BugCheck(0x50, [4]uint64{f.Addr, access, t.guestIP, 2}, "IRQL-10", text)
 }
 
 // blockText tells which block of pool an address belongs to.

@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"math/bits"
 	"slices"
 
 	"github.com/dirql/dirql/internal/choice"
@@ -314,9 +313,6 @@ func (m *Machine) foregroundDone() bool {
 	}
 	return true
 }
-
-// lowestProcessor returns the lowest processor of an affinity set.
-func lowestProcessor(set uint64) int { return bits.TrailingZeros64(set) }
 
 // Step is a scheduling point for callers outside this package: what follows, up
 // to the next point, is one visible operation.

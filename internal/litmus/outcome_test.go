@@ -77,6 +77,7 @@ func TestValues(t *testing.T) {
 		{TypeBool, 1, "T"},
 		{TypeBool, 0, "F"},
 		{TypeProc, 1, "P1"},
+		{TypeProc, noProcessor, None},
 		{TypeWord, 2, "B"},
 		{TypeWord, 0, None},
 		{TypeHandle, 0, "NULL"},

@@ -65,7 +65,7 @@ func TestLargest(t *testing.T) {
 	if _, err := Parse("x", []byte(many.String())); err != nil {
 		t.Fatal(err)
 	}
-	if took := time.Since(start); took > 10*time.Second {
+	if took := time.Since(start); took > time.Minute {
 		t.Errorf("parsing took %v", took)
 	}
 }

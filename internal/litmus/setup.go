@@ -10,7 +10,7 @@ const (
 	maxProcessors = 64
 	maxObjects    = 64
 	minDIRQL      = 3
-	maxDIRQL      = 12
+	maxDIRQL      = 11
 	maxIRQL       = 15
 )
 

@@ -61,6 +61,9 @@ func (t *Test) Value(typ Type, v int64) Value {
 		}
 		return "F"
 	case TypeProc:
+		if v < 0 {
+			return None
+		}
 		return Value("P" + strconv.FormatInt(v, 10))
 	case TypeWord:
 		if v >= 1 && v <= int64(len(t.Words)) {

@@ -15,7 +15,7 @@ func (s *Space) MapImage(addr uint64, n int, prot Prot) (uint64, bool) {
 	used := len(s.regions[Images].ptes)
 	first := used
 	if addr != 0 {
-		page := (addr - regionBase[Images]) >> pageShift
+		page := (addr - s.regions[Images].base) >> pageShift
 		if addr&(PageSize-1) != 0 || page < uint64(used) || page >= maxRegionPages {
 			return 0, false
 		}
@@ -32,7 +32,8 @@ func (s *Space) MapImage(addr uint64, n int, prot Prot) (uint64, bool) {
 }
 
 // SetProt changes the protection of the n pages at addr that are mapped and
-// have memory behind them; other pages are left alone.
+// have memory behind them; other pages are left alone. What a processor keeps
+// of these pages (PageFor) is stale afterwards.
 func (s *Space) SetProt(addr uint64, n int, prot Prot) {
 	for i := range n {
 		at := (addr + uint64(i)<<pageShift) &^ (PageSize - 1)

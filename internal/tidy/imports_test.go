@@ -34,6 +34,7 @@ var layers = []layer{
 	{pkg: "internal/trace"},
 	{pkg: "internal/mem"},
 	{pkg: "internal/ddi"},
+	{pkg: "internal/ddi/genheader", imports: []string{"internal/ddi"}},
 	{pkg: "internal/kernel", imports: base, tests: []string{"internal/explore"}},
 
 	{pkg: "device", stdOnly: true},
@@ -44,7 +45,11 @@ var layers = []layer{
 
 	{pkg: "internal/report", imports: []string{"internal/trace"}, tests: []string{"internal/kernel"}},
 	{pkg: "internal/check", imports: with(base, "internal/kernel")},
-	{pkg: "internal/x86", imports: []string{"internal/trace", "internal/mem"}},
+	{pkg: "internal/x86/isa"},
+	{pkg: "internal/x86/hostcpu"},
+	{pkg: "internal/x86", imports: []string{"internal/mem", "internal/x86/isa"}, tests: []string{"internal/x86/diff", "internal/x86/hostcpu"}},
+	{pkg: "internal/x86/diff", imports: []string{"internal/mem", "internal/x86", "internal/x86/isa", "internal/x86/hostcpu"}},
+	{pkg: "internal/x86/...", imports: []string{"internal/mem", "internal/x86", "internal/x86/isa", "internal/x86/hostcpu", "internal/x86/diff"}},
 	{pkg: "internal/pe", imports: []string{"internal/mem"}},
 	{pkg: "internal/bind", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/x86", "internal/pe")},
 	{pkg: "internal/litmus", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/check")},

@@ -1,0 +1,161 @@
+package bind
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/mem"
+	"github.com/dirql/dirql/internal/pe"
+	"github.com/dirql/dirql/internal/x86"
+	"github.com/dirql/dirql/wdf"
+)
+
+// Addresses of what drivers import: a trap range, without memory. Each entry
+// takes trapStep bytes.
+const (
+	trapBase   = 0xFFFFF80E_00000000
+	trapEnd    = 0xFFFFF810_00000000
+	trapStep   = 16
+	returnAddr = trapBase + 0xFFFFFFF0 // where a routine of the driver returns to
+)
+
+// Driver is a .sys driver on a machine. It runs guest code for the kernel
+// (kernel.Executor), and its state is part of snapshots (kernel.Component).
+type Driver struct {
+	f       *wdf.Framework
+	m       *kernel.Machine
+	image   *pe.Image
+	symbols *pe.SymbolTable
+	code    *x86.Code
+
+	imports map[uint64]*routine         // by address; fixed after loading
+	types   map[uint64]*wdf.ContextType // by address of the WDF_OBJECT_CONTEXT_TYPE_INFO
+	lists   map[wdf.Handle]uint64       // descriptors of a resource list in memory
+	running [][]*x86.CPU                // by thread: the nested calls of guest code
+	spare   []*x86.CPU
+
+	state
+}
+
+// state is the plain data of a driver.
+type state struct {
+	driverObject uint64
+	registryPath uint64
+	globals      uint64   // WDF_DRIVER_GLOBALS
+	stacks       []uint64 // by thread: top of its kernel stack, 0: none yet
+}
+
+// Load puts a driver file into a machine and binds its imports.
+func Load(f *wdf.Framework, file *pe.File, pdbName string, pdb []byte) (*Driver, error) {
+	m := f.Machine()
+	image, err := file.Load(m.Mem, 0)
+	if err != nil {
+		return nil, err
+	}
+	d := &Driver{
+		f: f, m: m, image: image, symbols: file.Symbols(pdbName, pdb), code: x86.NewCode(m.Mem),
+		imports: map[uint64]*routine{}, types: map[uint64]*wdf.ContextType{}, lists: map[wdf.Handle]uint64{},
+	}
+	for i := range image.Slots {
+		s := &image.Slots[i]
+		image.Bind(m.Mem, *s, d.importAddress(s.DLL, importName(s.Import)))
+	}
+	d.driverObject = m.Mem.Alloc(driverObjectSize, kernel.PoolTag("Driv"), false, 0)
+	d.registryPath = d.unicodeString(`\Registry\Machine\System\CurrentControlSet\Services\` + file.BaseName())
+	m.SetExecutor(d)
+	m.SetSymbols(d.symbol)
+	m.Attach(d)
+	return d, nil
+}
+
+// driverObjectSize is the size of a DRIVER_OBJECT.
+const driverObjectSize = 336
+
+func importName(i *pe.Import) string {
+	if i.ByOrdinal {
+		return fmt.Sprintf("#%d", i.Ordinal)
+	}
+	return i.Name
+}
+
+// Entry calls the entry point of the image: DriverEntry behind the framework's
+// static part.
+func (d *Driver) Entry(s *wdf.Sys) wdf.NTSTATUS {
+	return wdf.NTSTATUS(s.Invoke("DriverEntry", d.image.Entry, kernel.Args{d.driverObject, d.registryPath}))
+}
+
+// unicodeString makes a UNICODE_STRING with its characters in memory.
+func (d *Driver) unicodeString(s string) uint64 {
+	n := uint64(2 * len(s))
+	p := d.m.Mem.Alloc(16+n+2, kernel.PoolTag("Ustr"), false, 0)
+	d.m.Mem.Store(p, 2, n)
+	d.m.Mem.Store(p+2, 2, n+2)
+	d.m.Mem.Store(p+8, 8, p+16)
+	for i, c := range []byte(s) {
+		d.m.Mem.Store(p+16+uint64(2*i), 2, uint64(c))
+	}
+	return p
+}
+
+// symbol names an address of the image: function, and offset if it is not the
+// first byte.
+func (d *Driver) symbol(addr uint64) (string, bool) {
+	rva, ok := d.image.RVA(addr)
+	if !ok {
+		if r := d.imports[addr]; r != nil {
+			return r.name, true
+		}
+		return "", false
+	}
+	base := d.image.File.BaseName()
+	name, off, ok := d.symbols.Lookup(rva)
+	switch {
+	case !ok:
+		return fmt.Sprintf("%s+0x%X", base, rva), true
+	case off == 0:
+		return fmt.Sprintf("%s!%s", base, name), true
+	}
+	return fmt.Sprintf("%s!%s+0x%X", base, name, off), true
+}
+
+// Snapshot implements kernel.Component.
+func (d *Driver) Snapshot() any {
+	s := d.state
+	s.stacks = append([]uint64(nil), s.stacks...)
+	return s
+}
+
+// Restore implements kernel.Component.
+func (d *Driver) Restore(v any) {
+	s := v.(state)
+	s.stacks = append(d.stacks[:0], s.stacks...)
+	d.state = s
+	for i := range d.running {
+		d.running[i] = d.running[i][:0]
+	}
+}
+
+// AppendState implements kernel.Component: the registers of all calls under way
+// (their memory is hashed elsewhere).
+func (d *Driver) AppendState(b []byte) []byte {
+	for _, calls := range d.running {
+		for _, c := range calls {
+			b = fmt.Appendf(b, "%x %x %x %x;", c.RIP, c.R[:16], c.X, c.Flags())
+		}
+	}
+	return b
+}
+
+const stackPages = 6 // 24 KB, as on Windows
+
+// stackTop returns the top of a thread's kernel stack.
+func (d *Driver) stackTop(thread int) uint64 {
+	for len(d.stacks) <= thread {
+		d.stacks = append(d.stacks, 0)
+	}
+	if d.stacks[thread] == 0 {
+		d.m.Mem.Map(mem.Stacks, 1, 0) // guard page: an overflow is a fault
+		d.stacks[thread] = d.m.Mem.Map(mem.Stacks, stackPages, mem.Read|mem.Write|mem.Private) + stackPages*mem.PageSize
+	}
+	return d.stacks[thread]
+}

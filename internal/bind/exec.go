@@ -1,0 +1,143 @@
+package bind
+
+import (
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/mem"
+	"github.com/dirql/dirql/internal/x86"
+)
+
+// slice is the number of instructions after which a routine that makes no
+// visible access and no call comes to a scheduling point all the same.
+const slice = 10_000
+
+// Execute implements kernel.Executor: it calls guest code at addr on the stack
+// of the thread, on top of what runs there, and returns RAX. The interpreter
+// stops before everything that is visible to others; the loop here lets the
+// machine decide who steps, and goes on.
+func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
+	c := d.enter(t, addr, a)
+	defer d.leave(t)
+	for {
+		irql := t.IRQL()
+		c.CR8, c.StopPageable, c.ID = uint64(irql), irql >= kernel.DispatchLevel, uint32(t.Processor())
+		before := c.Retired
+		stop := c.Run(slice)
+		t.Retire(c.Retired - before)
+		switch stop {
+		case x86.StopTrap:
+			if c.RIP == returnAddr {
+				return c.R[x86.RAX]
+			}
+			d.trap(t, c)
+		case x86.StopLimit:
+			t.Step()
+		case x86.StopVisible:
+			t.Step()
+			c.Allow()
+		case x86.StopDevice:
+			d.device(t, c)
+		case x86.StopPrivileged:
+			d.privileged(t, c)
+		default:
+			d.refused(t, c, stop)
+		}
+	}
+}
+
+// enter prepares a processor for a call: arguments in registers and on the
+// stack, as the x64 calling convention has them.
+func (d *Driver) enter(t *kernel.Thread, addr uint64, a kernel.Args) *x86.CPU {
+	id := t.ID()
+	for len(d.running) <= id {
+		d.running = append(d.running, nil)
+	}
+	top := d.stackTop(id)
+	if calls := d.running[id]; len(calls) > 0 {
+		top = calls[len(calls)-1].R[x86.RSP] &^ 15
+	}
+	var c *x86.CPU
+	if n := len(d.spare); n > 0 {
+		c, d.spare = d.spare[n-1], d.spare[:n-1]
+		c.Abandon()
+	} else {
+		c = x86.NewShared(d.code)
+	}
+	c.TrapBase, c.TrapEnd, c.StopVisible = trapBase, trapEnd, true
+	c.RIP = addr
+	c.R[x86.RCX], c.R[x86.RDX], c.R[x86.R8], c.R[x86.R9] = a[0], a[1], a[2], a[3]
+	sp := top - 0x48 // return address, 4 home slots, 2 arguments; RSP is 8 below a multiple of 16
+	c.R[x86.RSP] = sp
+	d.running[id] = append(d.running[id], c)
+	d.push(t, sp, returnAddr)
+	d.push(t, sp+0x28, a[4])
+	d.push(t, sp+0x30, a[5])
+	return c
+}
+
+// push stores a word on the stack, which can overflow.
+func (d *Driver) push(t *kernel.Thread, addr, v uint64) {
+	if f := d.m.Mem.Store(addr, 8, v); f.Kind != mem.NoFault {
+		t.BugCheck(0x7F, [4]uint64{8, addr}, "kernel stack", "the kernel stack of the thread is used up: calls nest too deep")
+	}
+}
+
+// leave ends the innermost call of a thread, also when it is unwound.
+func (d *Driver) leave(t *kernel.Thread) {
+	calls := d.running[t.ID()]
+	if n := len(calls); n > 0 {
+		d.spare = append(d.spare, calls[n-1])
+		d.running[t.ID()] = calls[:n-1]
+	}
+}
+
+// trap carries out the call of an import and returns to the caller.
+func (d *Driver) trap(t *kernel.Thread, c *x86.CPU) {
+	r := d.imports[c.RIP]
+	if r == nil {
+		t.BugCheck(0xFC, [4]uint64{c.RIP}, "jump", "the driver jumps to an address where no routine of the kernel begins")
+	}
+	ret := d.stackWord(t, c, 0)
+	call := &call{Sys: d.f.Sys(t), d: d, cpu: c, caller: ret, r: r}
+	if r.fn == nil {
+		t.Unsupported(r.name + " (from " + r.module + "), called by " + t.Machine().NameOf(ret) +
+			". docs/SUPPORT.md lists what there is")
+	}
+	c.R[x86.RAX] = r.fn(call)
+	c.RIP = ret
+	c.R[x86.RSP] += 8
+}
+
+// stackWord reads the n-th word of the stack.
+func (d *Driver) stackWord(t *kernel.Thread, c *x86.CPU, n int) uint64 {
+	addr := c.R[x86.RSP] + uint64(8*n)
+	v, f := d.m.Mem.Load(addr, 8)
+	if f.Kind != mem.NoFault {
+		d.fault(t, c, f)
+	}
+	return v
+}
+
+// device carries out an access to a device register.
+func (d *Driver) device(t *kernel.Thread, c *x86.CPU) {
+	a := &c.Access
+	if a.Kind == x86.Read {
+		c.Supply(t.Load(a.Addr, int(a.Size)))
+		return
+	}
+	t.Store(a.Addr, int(a.Size), a.Value.Lo)
+	c.Allow()
+}
+
+// privileged carries out a privileged instruction.
+func (d *Driver) privileged(t *kernel.Thread, c *x86.CPU) {
+	switch o := &c.Operation; {
+	case o.Op == x86.WriteCR && o.Number == 8:
+		t.WriteCR8(uint8(o.Value))
+		c.Allow()
+	case o.Op == x86.ReadTSC:
+		t.Step()
+		c.Supply(t.Machine().Now())
+	default:
+		t.Unsupported("the instruction " + o.Op.String() + " at " + t.Machine().NameOf(c.RIP))
+	}
+}

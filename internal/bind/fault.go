@@ -1,0 +1,126 @@
+package bind
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/mem"
+	"github.com/dirql/dirql/internal/pe"
+	"github.com/dirql/dirql/internal/trace"
+	"github.com/dirql/dirql/internal/x86"
+)
+
+// refused turns what the processor cannot do into what Windows does.
+func (d *Driver) refused(t *kernel.Thread, c *x86.CPU, stop x86.Stop) {
+	at := d.m.NameOf(c.RIP)
+	switch stop {
+	case x86.StopPageable:
+		d.pageable(t, c)
+	case x86.StopFault:
+		d.fault(t, c, c.Fault)
+	case x86.StopException:
+		d.exception(t, c)
+	case x86.StopUnsupported:
+		t.Unsupported(fmt.Sprintf("the instruction % X at %s", c.Bytes, at))
+	default:
+		panic("BUG: stop " + stop.String())
+	}
+}
+
+// pageable is a touch of pageable memory at DISPATCH_LEVEL or above (IRQL-10).
+func (d *Driver) pageable(t *kernel.Thread, c *x86.CPU) {
+	irql := t.IRQL()
+	addr, kind := c.Access.Addr, uint64(0)
+	what := "pageable data is touched"
+	switch {
+	case c.Fault.Access == mem.Fetch && c.Fault.Addr != 0:
+		addr, kind, what = c.Fault.Addr, 8, "pageable code is executed"
+	case c.Access.Kind != x86.Read:
+		kind = 1
+	}
+	t.BugCheckStack(0xD1, [4]uint64{addr, uint64(irql), kind, c.RIP}, "IRQL-10", fmt.Sprintf(
+		"%s at %s: it may not be resident, and cannot be paged in here", what, trace.LevelName(irql)), d.callStack(c))
+}
+
+// fault reports an access or a fetch that cannot be done.
+func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
+	size := int(c.Access.Size)
+	t.GuestFault(f, c.RIP, d.callStack(c))
+	// Without special pool the access is done all the same (VER-7).
+	if f.Access == mem.Load {
+		c.Supply(d.m.Mem.LoadAnyway(f.Addr, size))
+		return
+	}
+	d.m.Mem.StoreAnyway(f.Addr, size, c.Access.Value.Lo)
+	c.Allow()
+}
+
+// exceptions are the NTSTATUS codes of exceptions that a driver did not handle.
+var exceptions = map[uint8]struct {
+	status uint64
+	text   string
+}{
+	x86.DivideError:       {0xC0000094, "an integer is divided by zero, or the quotient is too large"},
+	x86.Debug:             {0x80000004, "a single step"},
+	x86.Breakpoint:        {0x80000003, "a breakpoint, without a debugger"},
+	x86.InvalidOpcode:     {0xC000001D, "an illegal instruction (UD2)"},
+	x86.GeneralProtection: {0xC0000005, "a general protection fault: an address that is not canonical, or an operand that is not aligned"},
+	x86.FloatingPoint:     {0xC0000093, "an SSE floating-point exception"},
+}
+
+// exception reports an exception that nobody handles: structured exception
+// handling is not implemented yet.
+func (d *Driver) exception(t *kernel.Thread, c *x86.CPU) {
+	e := &c.Exception
+	stack := d.callStack(c)
+	if e.Vector == x86.FastFail {
+		code := c.R[x86.RCX] & 0xFFFFFFFF
+		t.BugCheckStack(0x139, [4]uint64{code}, "fail fast", fmt.Sprintf("the driver stops itself with fast-fail code %d", code), stack)
+	}
+	x, known := exceptions[e.Vector]
+	if !known {
+		t.Unsupported(fmt.Sprintf("interrupt 0x%X (INT n) at %s", e.Vector, d.m.NameOf(c.RIP)))
+	}
+	kind, _ := t.Activation()
+	code := uint32(0x1E)
+	switch {
+	case kind == kernel.ISRActivation:
+		code = 0x3D
+	case kind == kernel.WorkItemActivation && t.IRQL() == kernel.PassiveLevel:
+		code = 0x7E
+	}
+	t.BugCheckStack(code, [4]uint64{x.status, c.RIP}, "exception", x.text, stack)
+}
+
+// callStack describes the calls of guest code from the innermost outwards,
+// through the unwind information of the image.
+func (d *Driver) callStack(c *x86.CPU) []string {
+	var lines []string
+	regs := pe.Registers{RIP: c.RIP}
+	copy(regs.GPR[:], c.R[:16])
+	find := func(rip uint64) *pe.Image {
+		if _, ok := d.image.RVA(rip); ok {
+			return d.image
+		}
+		return nil
+	}
+	pe.Walk(regs, pe.ReadMemory(d.m.Mem), find, 64, func(im *pe.Image, r *pe.Registers) bool {
+		if im == nil {
+			return false
+		}
+		lines = append(lines, d.place(r.RIP))
+		return true
+	})
+	return lines
+}
+
+// place describes a code address: symbol, and source line if it is known.
+func (d *Driver) place(rip uint64) string {
+	s := d.m.NameOf(rip)
+	if rva, ok := d.image.RVA(rip); ok {
+		if file, line, ok := d.symbols.Line(rva); ok {
+			s += fmt.Sprintf(" (%s:%d)", file, line)
+		}
+	}
+	return s
+}

@@ -1,0 +1,49 @@
+package bind
+
+import (
+	"strings"
+
+	"github.com/dirql/dirql/internal/ddi"
+)
+
+// routine is something that a driver can import or call through the function
+// table of the framework.
+type routine struct {
+	module string
+	name   string
+	fn     func(c *call) uint64 // nil: not implemented
+}
+
+// implemented is the one table of what is implemented: by name, WDFLDR, KMDF
+// and kernel routines alike. It is filled at program start.
+var implemented = map[string]func(c *call) uint64{}
+
+// register adds routines to the table.
+func register(routines map[string]func(c *call) uint64) {
+	for name, fn := range routines { // order does not matter: the keys differ
+		if implemented[name] != nil {
+			panic("BUG: " + name + " is registered twice")
+		}
+		implemented[name] = fn
+	}
+}
+
+// Implemented reports whether a routine is implemented.
+func Implemented(name string) bool { return implemented[name] != nil }
+
+// importAddress returns the address that stands for a routine.
+func (d *Driver) importAddress(module, name string) uint64 {
+	addr := trapBase + uint64(len(d.imports))*trapStep
+	d.imports[addr] = &routine{module: strings.ToLower(module), name: name, fn: implemented[name]}
+	return addr
+}
+
+// functionTable makes the function table of the framework: the addresses of all
+// functions, in the order of their indexes.
+func (d *Driver) functionTable() []uint64 {
+	var table []uint64
+	for _, f := range ddi.Functions() {
+		table = append(table, d.importAddress("Wdf01000.sys", f.Name))
+	}
+	return table
+}

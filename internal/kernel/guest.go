@@ -1,0 +1,50 @@
+package kernel
+
+import (
+	"fmt"
+
+	"github.com/dirql/dirql/internal/mem"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// What an Executor needs of the machine while it runs guest code.
+
+// SetSymbols sets who names addresses of guest code.
+func (m *Machine) SetSymbols(symbol func(addr uint64) (name string, ok bool)) { m.symbol = symbol }
+
+// Retire lets the virtual time of n instructions pass.
+func (t *Thread) Retire(n uint64) { t.m.now += n * t.m.cfg.Tunables.InstructionTime }
+
+// WriteCR8 is the instruction MOV CR8: it raises or lowers the IRQL.
+func (t *Thread) WriteCR8(irql uint8) {
+	t.point(op{})
+	switch now := t.IRQL(); {
+	case irql > HighLevel:
+		t.badLevelChange(0x9, 0x30, irql, "raises")
+	case irql >= now:
+		t.raise(irql)
+	default:
+		t.lower(irql)
+	}
+}
+
+// GuestFault reports an access of guest code at rip that cannot be done. It
+// returns only where the run goes on without special pool (VER-7).
+func (t *Thread) GuestFault(f mem.Fault, rip uint64, stack []string) {
+	t.guest, t.guestIP = stack, rip
+	t.driverFault(f)
+	t.guest, t.guestIP = nil, 0
+}
+
+// BugCheckStack is BugCheck with the calls of guest code, innermost first.
+func (t *Thread) BugCheckStack(code uint32, params [4]uint64, clause, text string, stack []string) {
+	t.guest = stack
+	t.BugCheck(code, params, clause, text)
+}
+
+// Note puts a line of driver code into the trace.
+func (t *Thread) Note(name, text string) {
+	if t.m.Trace.On() {
+		t.m.Record(t.cpu, trace.Event{Kind: trace.Note, Name: name, Text: fmt.Sprintf("%q", text)})
+	}
+}

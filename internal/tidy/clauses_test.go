@@ -1,0 +1,66 @@
+package tidy
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// TestClausesHaveTests checks that every clause of sections 1, 2, 3 and 5 of the
+// specification that litmus groups A to C name stands in the name of a test, or
+// in a table of tests: a clause without one is a promise that nobody keeps.
+func TestClausesHaveTests(t *testing.T) {
+	names := testNames(t, "../..")
+	for _, clause := range litmusClauses(t, "../../docs/spec/litmus.md") {
+		group, number, _ := strings.Cut(clause, "-")
+		if !slices.Contains([]string{"IRQL", "INT", "DPC", "QD"}, group) {
+			continue
+		}
+		if !regexp.MustCompile(group + `-?` + number + `(\D|$)`).MatchString(names) {
+			t.Errorf("no test is named after clause %s: add one, its name contains %s%s or, in a table, %s", clause, group, number, clause)
+		}
+	}
+}
+
+// litmusClauses returns the clause ids that groups A to C of the catalogue name.
+func litmusClauses(t *testing.T, file string) []string {
+	text, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	groups, _, found := strings.Cut(string(text), "\n## D.")
+	if !found {
+		t.Fatalf("%s has no group D", file)
+	}
+	var ids []string
+	for _, line := range regexp.MustCompile(`(?m)^Clauses: .*$`).FindAllString(groups, -1) {
+		ids = append(ids, regexp.MustCompile(`[A-Z]+-\d+`).FindAllString(line, -1)...)
+	}
+	slices.Sort(ids)
+	return slices.Compact(ids)
+}
+
+// testNames returns the names of all tests and the strings in test files that
+// look like names of subtests with a clause.
+func testNames(t *testing.T, root string) string {
+	var names strings.Builder
+	pattern := regexp.MustCompile(`func (Test\w+)|"[^"\n]*\b[A-Z]{2,4}-\d+[^"\n]*"`)
+	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, "clauses_test.go") {
+			return err
+		}
+		text, err := os.ReadFile(path)
+		for _, m := range pattern.FindAllString(string(text), -1) {
+			names.WriteString(m + "\n")
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return names.String()
+}

@@ -1,0 +1,400 @@
+package x86
+
+import "github.com/dirql/dirql/internal/mem"
+
+// Memory accesses. The switch looks into the TLB; all that misses comes here:
+// first use of a page in a Run, accesses that have to stop, that cross a page,
+// that fault, that write code.
+
+// Kind is the kind of an access.
+type Kind uint8
+
+// Kinds of access. ReadWrite is one access: LOCK, or XCHG with memory.
+const (
+	Read Kind = iota
+	Write
+	ReadWrite
+)
+
+func (k Kind) String() string { return [...]string{"read", "write", "read-modify-write"}[k] }
+
+// Access is a memory access that is about to happen.
+type Access struct {
+	Addr uint64
+	Size uint8 // bytes: 1, 2, 4, 8 or 16
+	Kind Kind
+	// Half: this is one half of a read-modify-write without LOCK: the read, or
+	// the write that follows it.
+	Half bool
+	// Value is what a Write stores.
+	Value XMM
+}
+
+const (
+	pageShift = 12
+	tlbSize   = 64
+	tlbMask   = tlbSize - 1
+)
+
+// tlbEntry maps a page to its bytes. In the read TLB are pages that may be
+// read, in the write TLB pages that may be written, both without a stop.
+type tlbEntry struct {
+	page uint64 // address; of another slot's page if the entry is not valid
+	data *[mem.PageSize]byte
+}
+
+type tlb [tlbSize]tlbEntry
+
+// invalidPage is an address that no access through entry i is near to.
+func invalidPage(i int) uint64 { return uint64(i^1) << pageShift }
+
+// logEntry is an access of the present instruction that has happened.
+type logEntry struct {
+	addr  uint64
+	value XMM
+	size  uint8
+	kind  uint8
+}
+
+const (
+	logLoad = iota
+	logStore
+	logOperation
+)
+
+// forget empties the TLB: something else may have changed memory.
+func (c *CPU) forget() {
+	for _, i := range c.fills[:c.nfills] {
+		if i < tlbSize {
+			c.rt[i].page = invalidPage(int(i))
+		} else {
+			c.wt[i-tlbSize].page = invalidPage(int(i - tlbSize))
+		}
+	}
+	c.nfills = 0
+	c.copies = c.mem.Copies()
+}
+
+func (c *CPU) fill(t *tlb, base uint8, addr uint64, data *[mem.PageSize]byte) {
+	i := addr >> pageShift & tlbMask
+	if t[i].page == invalidPage(int(i)) {
+		c.fills[c.nfills] = base + uint8(i)
+		c.nfills++
+	}
+	t[i] = tlbEntry{addr &^ (mem.PageSize - 1), data}
+}
+
+// segmented is the address of an operand with a segment base or with 32-bit
+// addresses; op is the operation in front of the instruction.
+func (c *CPU) segmented(op *operation) uint64 {
+	ea := c.R[op.base] + c.R[op.idx]<<(op.sc&63) + op.disp
+	if op.b != 0 {
+		ea = uint64(uint32(ea))
+	}
+	switch op.a {
+	case segFS:
+		ea += c.FSBase
+	case segGS:
+		ea += c.GSBase
+	}
+	return ea
+}
+
+func (c *CPU) address(op *operation) uint64 {
+	return c.R[op.base] + c.R[op.idx]<<(op.sc&63) + op.disp
+}
+
+// replay takes the next access out of the log if it has happened already.
+// Accesses to private pages are not logged: they happen again.
+func (c *CPU) replay(addr uint64, size uint8, kind uint8) (XMM, bool) {
+	if c.logAt < c.logN {
+		if e := &c.log[c.logAt]; e.addr == addr && e.size == size && e.kind == kind {
+			c.logAt++
+			return e.value, true
+		}
+	}
+	return XMM{}, false
+}
+
+// admit decides whether an access may happen now; if not, it stops. need is
+// what the page has to allow.
+func (c *CPU) admit(a Access, need mem.Access) bool {
+	c.noted = false
+	prot, f := c.mem.ProtFor(a.Addr, need)
+	both := prot
+	if last := a.Addr + uint64(a.Size) - 1; f.Kind == mem.NoFault && (a.Addr^last)>>pageShift != 0 {
+		prot, f = c.mem.ProtFor(last&^(mem.PageSize-1), need)
+		both = both&prot&mem.Private | (both|prot)&^mem.Private
+	}
+	switch {
+	case f.Kind == mem.DevicePage:
+		return c.halt(StopDevice, a, f)
+	case f.Kind != mem.NoFault:
+		return c.halt(StopFault, a, f)
+	case c.StopPageable && both&mem.Pageable != 0:
+		if !c.allowed {
+			return c.halt(StopPageable, a, f)
+		}
+		c.noted = true
+	case c.StopVisible && both&mem.Private == 0:
+		if !c.allowed && !c.atomic {
+			return c.halt(StopVisible, a, f)
+		}
+		c.noted = true
+	}
+	if a.Kind != Read && both&mem.Exec != 0 && !c.codeOK {
+		c.stop = stopCode
+		return false
+	}
+	return true
+}
+
+func (c *CPU) halt(s Stop, a Access, f mem.Fault) bool {
+	if (s == StopDevice || s == StopFault) && a.Kind == ReadWrite {
+		a.Kind = Read // the embedder does the two halves
+	}
+	c.stop, c.Access, c.Fault, c.allowed = s, a, f, false
+	return false
+}
+
+// read does a load that the TLB does not know.
+func (c *CPU) read(a Access, need mem.Access) (XMM, bool) {
+	c.noted = false
+	if v, ok := c.replay(a.Addr, a.Size, logLoad); ok {
+		return v, true
+	}
+	if !c.admit(a, need) {
+		return XMM{}, false
+	}
+	v := c.fetch(a.Addr, int(a.Size), need)
+	if c.noted {
+		c.allowed = false
+		c.note(logEntry{addr: a.Addr, size: a.Size, kind: logLoad, value: v})
+		c.logAt = c.logN
+	}
+	return v, true
+}
+
+// fetch reads memory that can be read; where nothing stops, the page goes into
+// the TLB.
+func (c *CPU) fetch(addr uint64, n int, need mem.Access) (v XMM) {
+	if addr&(mem.PageSize-1)+uint64(n) > mem.PageSize {
+		var b [16]byte
+		c.mem.Read(addr, b[:n])
+		return XMM{le.Uint64(b[:]), le.Uint64(b[8:])}
+	}
+	p, prot, _ := c.mem.PageFor(addr, mem.Load)
+	if !c.noted && !c.special(prot) && need == mem.Load {
+		c.fill(&c.rt, 0, addr, p)
+	}
+	return peek(p, addr&(mem.PageSize-1), n)
+}
+
+// special reports whether accesses to a page always have to come here. Pageable
+// pages do, so that a change of IRQL needs no flush.
+func (c *CPU) special(prot mem.Prot) bool {
+	return prot&mem.Pageable != 0 || c.StopVisible && prot&mem.Private == 0
+}
+
+func peek(p *[mem.PageSize]byte, off uint64, n int) (v XMM) {
+	switch n {
+	case 1:
+		v.Lo = uint64(p[off])
+	case 2:
+		v.Lo = uint64(le.Uint16(p[off:]))
+	case 4:
+		v.Lo = uint64(le.Uint32(p[off:]))
+	case 8:
+		v.Lo = le.Uint64(p[off:])
+	default:
+		v = XMM{le.Uint64(p[off:]), le.Uint64(p[off+8:])}
+	}
+	return v
+}
+
+// write does a store that the TLB does not know.
+func (c *CPU) write(a Access) bool {
+	if _, ok := c.replay(a.Addr, a.Size, logStore); ok {
+		return true
+	}
+	if !c.admit(a, mem.Store) {
+		return false
+	}
+	c.deposit(a.Addr, int(a.Size), a.Value)
+	if c.noted {
+		c.allowed = false
+		c.note(logEntry{addr: a.Addr, size: a.Size, kind: logStore})
+		c.logAt = c.logN
+	}
+	if c.codeOK {
+		c.code.epoch++
+		c.epoch = c.code.epoch
+	}
+	return true
+}
+
+// deposit writes memory that can be written.
+func (c *CPU) deposit(addr uint64, n int, v XMM) {
+	var b [16]byte
+	le.PutUint64(b[:], v.Lo)
+	le.PutUint64(b[8:], v.Hi)
+	if c.mem.Hashing() || addr&(mem.PageSize-1)+uint64(n) > mem.PageSize {
+		c.mem.Write(addr, b[:n])
+	} else {
+		p, prot, _ := c.mem.PageFor(addr, mem.Store)
+		copy(p[addr&(mem.PageSize-1):], b[:n])
+		if c.mem.Copies() == c.copies && !c.noted && !c.special(prot) && prot&mem.Exec == 0 {
+			c.fill(&c.wt, tlbSize, addr, p)
+		}
+	}
+	if c.mem.Copies() != c.copies {
+		c.forget() // a page has other bytes now, under each of its addresses
+	}
+}
+
+func (c *CPU) load(ea uint64, n uint8) (uint64, bool) {
+	v, ok := c.read(Access{Addr: ea, Size: n}, mem.Load)
+	return v.Lo, ok
+}
+
+func (c *CPU) load16(ea uint64) (XMM, bool) {
+	if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-16 {
+		o := ea - e.page
+		return XMM{le.Uint64(e.data[o:]), le.Uint64(e.data[o+8:])}, true
+	}
+	return c.read(Access{Addr: ea, Size: 16}, mem.Load)
+}
+
+func (c *CPU) store(ea uint64, n uint8, v uint64) bool {
+	return c.write(Access{Addr: ea, Size: n, Kind: Write, Value: XMM{Lo: v}})
+}
+
+func (c *CPU) store16(ea uint64, v XMM) bool {
+	if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-16 {
+		o := ea - e.page
+		le.PutUint64(e.data[o:], v.Lo)
+		le.PutUint64(e.data[o+8:], v.Hi)
+		return true
+	}
+	return c.write(Access{Addr: ea, Size: 16, Kind: Write, Value: v})
+}
+
+// rmwLoad is the first half of a read-modify-write: the page has to be
+// writable. With LOCK it is all of the access.
+func (c *CPU) rmwLoad(op *operation, ea uint64, n uint8) (uint64, bool) {
+	v, ok := c.rmwLoad16(op, ea, n)
+	return v.Lo, ok
+}
+
+func (c *CPU) rmwLoad16(op *operation, ea uint64, n uint8) (XMM, bool) {
+	a := Access{Addr: ea, Size: n, Kind: Read, Half: true}
+	if op.lock {
+		a.Kind, a.Half = ReadWrite, false
+	}
+	c.atomic = false
+	v, ok := c.read(a, mem.Store)
+	c.atomic = ok && op.lock && c.noted
+	return v, ok
+}
+
+// rmwStore is the second half. It does not fail when LOCK is given and the
+// first half was done by the processor.
+func (c *CPU) rmwStore(op *operation, ea uint64, n uint8, v uint64) bool {
+	return c.rmwStore16(op, ea, n, XMM{Lo: v})
+}
+
+func (c *CPU) rmwStore16(op *operation, ea uint64, n uint8, v XMM) bool {
+	ok := c.write(Access{Addr: ea, Size: n, Kind: Write, Half: !op.lock, Value: v})
+	c.atomic = false
+	return ok
+}
+
+// readRM and the others below serve the operations outside the switch.
+
+// readRM reads the operand r/m of op.size bytes: register r, or memory.
+func (c *CPU) readRM(op *operation, r, high uint8) (uint64, bool) {
+	if op.mem {
+		return c.get(c.address(op), op.size)
+	}
+	return c.R[r] >> (high & 63) & mask(op.size), true
+}
+
+// writeRM writes it.
+func (c *CPU) writeRM(op *operation, r, high uint8, v uint64) bool {
+	if op.mem {
+		return c.put(c.address(op), op.size, v)
+	}
+	c.setReg(r, high, op.size, v)
+	return true
+}
+
+// updateRM reads the operand r/m that is going to be written: see finishRM.
+func (c *CPU) updateRM(op *operation, r, high uint8) (uint64, bool) {
+	if op.mem {
+		ea := c.address(op)
+		if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-uint64(op.size) {
+			return peek(e.data, ea-e.page, int(op.size)).Lo, true
+		}
+		return c.rmwLoad(op, ea, op.size)
+	}
+	return c.R[r] >> (high & 63) & mask(op.size), true
+}
+
+// finishRM writes the result of a read-modify-write that updateRM began.
+func (c *CPU) finishRM(op *operation, r, high uint8, v uint64) bool {
+	if op.mem {
+		return c.rmwStore(op, c.address(op), op.size, v&mask(op.size))
+	}
+	c.setReg(r, high, op.size, v)
+	return true
+}
+
+// get loads n bytes.
+func (c *CPU) get(ea uint64, n uint8) (uint64, bool) {
+	if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-uint64(n) {
+		return peek(e.data, ea-e.page, int(n)).Lo, true
+	}
+	return c.load(ea, n)
+}
+
+// put stores n bytes.
+func (c *CPU) put(ea uint64, n uint8, v uint64) bool {
+	if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-uint64(n) {
+		o := ea - e.page
+		switch n {
+		case 1:
+			e.data[o] = uint8(v)
+		case 2:
+			le.PutUint16(e.data[o:], uint16(v))
+		case 4:
+			le.PutUint32(e.data[o:], uint32(v))
+		default:
+			le.PutUint64(e.data[o:], v)
+		}
+		return true
+	}
+	return c.store(ea, n, v&mask(n))
+}
+
+// setReg writes n bytes of a register (SDM volume 1, 3.4.1.1).
+func (c *CPU) setReg(r, high, n uint8, v uint64) {
+	switch n {
+	case 1:
+		c.R[r] = c.R[r]&^(0xFF<<(high&63)) | v&0xFF<<(high&63)
+	case 2:
+		c.R[r] = c.R[r]&^0xFFFF | v&0xFFFF
+	case 4:
+		c.R[r] = uint64(uint32(v))
+	default:
+		c.R[r] = v
+	}
+}
+
+// mask has the bits of n bytes.
+func mask(n uint8) uint64 { return ^uint64(0) >> ((64 - 8*uint64(n)) & 63) }
+
+// extend sign-extends n bytes.
+func extend(n uint8, v uint64) uint64 {
+	s := (64 - 8*uint64(n)) & 63
+	return uint64(int64(v<<s) >> s)
+}

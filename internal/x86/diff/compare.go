@@ -1,0 +1,290 @@
+package diff
+
+import (
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/dirql/dirql/internal/mem"
+	"github.com/dirql/dirql/internal/x86"
+	"github.com/dirql/dirql/internal/x86/hostcpu"
+	"github.com/dirql/dirql/internal/x86/isa"
+)
+
+// Tester executes cases.
+type Tester struct {
+	// Host is nil where instructions cannot be executed natively.
+	Host *hostcpu.Host
+
+	// Cases were compared; Skipped ended in an exception or were not possible.
+	Cases, Skipped, Mismatches int
+	// Reports has the first mismatches.
+	Reports []string
+
+	cpu   *x86.CPU
+	space *mem.Space
+	data  [2]*[mem.PageSize]byte
+	out   hostcpu.State
+	got   hostcpu.State
+	after [windowSize]byte
+}
+
+// NewTester returns a tester; host may be nil.
+func NewTester(host *hostcpu.Host) *Tester {
+	t := &Tester{Host: host, space: mem.NewAt(mem.Images, hostcpu.Base)}
+	t.space.Map(mem.Images, 4, mem.Read|mem.Write|mem.Private)
+	t.space.Map(mem.Images, hostcpu.NumSlots*hostcpu.SlotSize/mem.PageSize, mem.Read|mem.Write|mem.Exec|mem.Private)
+	for i := range t.data {
+		t.data[i], _, _ = t.space.PageFor(hostcpu.Data+uint64(i)*mem.PageSize, mem.Store)
+	}
+	t.cpu = x86.New(t.space)
+	return t
+}
+
+// Rows returns the rows that can be tested here: with recorded vectors all
+// that are not privileged, natively those that the host has.
+func (t *Tester) Rows() []*isa.Row {
+	var rows []*isa.Row
+	for _, r := range isa.Rows() {
+		if r.Has("notest") || r.Has("none") {
+			continue
+		}
+		if f := r.Value("host"); f != "" && t.Host != nil && !t.Host.Has(f) {
+			continue
+		}
+		rows = append(rows, r)
+	}
+	return rows
+}
+
+// salt makes the cases of a row depend on its text, not on its place.
+func salt(r *isa.Row) (h uint64) {
+	h = 0xCBF29CE484222325
+	for _, b := range []byte(r.Mnemonic + "|" + r.Encoding + "|" + r.OperandText) {
+		h = (h ^ uint64(b)) * 0x100000001B3
+	}
+	return h
+}
+
+// Encode makes the encoding of a row for a seed; nil if there is none.
+func Encode(row *isa.Row, slot int, seed uint64) *Encoding {
+	r := newRNG(seed, salt(row))
+	for range 20 {
+		if e, ok := encode(row, slot, &r); ok {
+			return e
+		}
+	}
+	return nil
+}
+
+// Load makes the encodings of the slots known to both processors. All are
+// written before the first is executed: writing code is slow.
+func (t *Tester) Load(encodings []*Encoding) {
+	for _, e := range encodings {
+		t.space.Write(e.Addr(), e.Code)
+		if t.Host != nil {
+			t.Host.Put(e.Slot, e.Code)
+		}
+	}
+}
+
+// Test compares n cases of an encoding that was loaded.
+func (t *Tester) Test(e *Encoding, n int, seed uint64) {
+	r := newRNG(seed, salt(e.Row)+1)
+	for range n {
+		c, ok := newCase(e, &r)
+		if !ok || c.undefinedResult() || !t.interpret(c) {
+			t.Skipped++
+			continue
+		}
+		t.Cases++
+		window := t.Host.Data()[window-hostcpu.Data:][:windowSize]
+		copy(window, c.Memory[:])
+		t.Host.Run(e.Slot, &c.In, &t.out)
+		if what := t.differs(c, window); what != "" {
+			t.report(c, what)
+		}
+	}
+}
+
+func (t *Tester) report(c *Case, what string) {
+	t.Mismatches++
+	if len(t.Reports) < 20 {
+		t.Reports = append(t.Reports, fmt.Sprintf("%s %s: % X: %s", c.Row.Mnemonic, c.Row.Encoding, c.Code, what))
+	}
+}
+
+// interpret runs a case; false if it ended in an exception.
+func (t *Tester) interpret(c *Case) bool {
+	half := len(t.data[0]) - windowSize/2
+	copy(t.data[0][half:], c.Memory[:])
+	copy(t.data[1][:windowSize/2], c.Memory[windowSize/2:])
+	cpu := t.cpu
+	cpu.Abandon()
+	copy(cpu.R[:16], c.In.R[:])
+	for i, x := range c.In.X {
+		cpu.X[i] = x86.XMM{Lo: x[0], Hi: x[1]}
+	}
+	cpu.SetFlags(c.In.Flags)
+	cpu.MXCSR = c.In.MXCSR
+	cpu.RIP = c.Addr()
+	for i := 0; ; i++ {
+		if stop := cpu.Run(1); stop != x86.StopLimit {
+			return false
+		}
+		if cpu.RIP != c.Addr() || i > 100 {
+			break
+		}
+	}
+	copy(t.got.R[:], cpu.R[:16])
+	for i, x := range cpu.X {
+		t.got.X[i] = [2]uint64{x.Lo, x.Hi}
+	}
+	t.got.Flags, t.got.MXCSR, t.got.Path = cpu.Flags(), cpu.MXCSR, 2
+	switch cpu.RIP {
+	case c.Addr() + uint64(len(c.Code)):
+		t.got.Path = 0
+	case c.Addr() + hostcpu.Taken:
+		t.got.Path = 1
+	}
+	copy(t.after[:], t.data[0][half:])
+	copy(t.after[windowSize/2:], t.data[1][:])
+	return true
+}
+
+// differs compares the results of both processors and says what is different.
+func (t *Tester) differs(c *Case, memory []byte) string {
+	want, got := &t.out, &t.got
+	defined := c.definedFlags()
+	if want.R == got.R && want.X == got.X && want.MXCSR == got.MXCSR && want.Path == got.Path &&
+		(want.Flags^got.Flags)&defined == 0 && string(memory) == string(t.after[:]) {
+		return ""
+	}
+	var b strings.Builder
+	for i := range 16 {
+		if want.R[i] != got.R[i] {
+			fmt.Fprintf(&b, "R%d was %#x, is %#x, should be %#x; ", i, c.In.R[i], got.R[i], want.R[i])
+		}
+		if want.X[i] != got.X[i] {
+			fmt.Fprintf(&b, "X%d was %#x, is %#x, should be %#x; ", i, c.In.X[i], got.X[i], want.X[i])
+		}
+	}
+	if want.MXCSR != got.MXCSR || (want.Flags^got.Flags)&defined != 0 || want.Path != got.Path {
+		fmt.Fprintf(&b, "flags were %#x, are %#x, should be %#x of %#x; MXCSR was %#x, is %#x, should be %#x; path %d, should be %d; ",
+			c.In.Flags, got.Flags, want.Flags, defined, c.In.MXCSR, got.MXCSR, want.MXCSR, got.Path, want.Path)
+	}
+	for i := range memory {
+		if memory[i] != t.after[i] {
+			fmt.Fprintf(&b, "memory at %#x was %#x, is %#x, should be %#x; ", window+i, c.Memory[i], t.after[i], memory[i])
+			break
+		}
+	}
+	fmt.Fprintf(&b, "operands %#x %#x; X %#x %#x", c.In.R[c.Inst.Reg[0]&15], c.In.R[c.Inst.Reg[1]&15], c.In.X[c.Inst.Reg[0]&15], c.In.X[c.Inst.Reg[1]&15])
+	if c.Inst.Mem {
+		fmt.Fprintf(&b, "; memory operand %#x", c.peek(c.address()))
+	}
+	return b.String()
+}
+
+const (
+	flagC      = 1 << 0
+	flagA      = 1 << 4
+	flagO      = 1 << 11
+	allDefined = 0xCD5 // status flags and DF
+)
+
+// definedFlags are the flags that the manual defines after a case.
+func (c *Case) definedFlags() uint64 {
+	undefined := uint64(0)
+	letters := c.Row.Undefined
+	if letters == "shift" {
+		return allDefined &^ c.undefinedByCount()
+	}
+	for _, l := range letters {
+		switch l {
+		case 'c':
+			undefined |= flagC
+		case 'p':
+			undefined |= 1 << 2
+		case 'a':
+			undefined |= flagA
+		case 'z':
+			undefined |= 1 << 6
+		case 's':
+			undefined |= 1 << 7
+		case 'o':
+			undefined |= flagO
+		}
+	}
+	return allDefined &^ undefined
+}
+
+// undefinedByCount: SDM volume 2, "Flags Affected" of RCL/RCR/ROL/ROR,
+// SAL/SAR/SHL/SHR, SHLD and SHRD.
+func (c *Case) undefinedByCount() uint64 {
+	n := c.Inst.Imm
+	cl := slices.ContainsFunc(c.Row.Operands, func(o isa.Operand) bool { return o.Kind == 'C' })
+	if cl {
+		n = c.In.R[1]
+	}
+	if n &= 31; c.Inst.Size == 8 {
+		n = n&31 | c.countBit5(cl)
+	}
+	var undefined uint64
+	if n == 0 {
+		return 0
+	}
+	if n > 1 {
+		undefined |= flagO
+	}
+	rotates := strings.HasPrefix(c.Row.Sem, "r")
+	if !rotates {
+		undefined |= flagA
+	}
+	width := 8 * uint64(c.Inst.Size)
+	if (c.Row.Sem == "shl" || c.Row.Sem == "shr") && n >= width {
+		undefined |= flagC
+	}
+	return undefined
+}
+
+func (c *Case) countBit5(cl bool) uint64 {
+	if cl {
+		return c.In.R[1] & 32
+	}
+	return c.Inst.Imm & 32
+}
+
+// undefinedResult: SHLD and SHRD by more than the operand has (SDM volume 2).
+func (c *Case) undefinedResult() bool {
+	if c.Row.Sem != "shld" && c.Row.Sem != "shrd" || c.Inst.Size != 2 {
+		return false
+	}
+	n := c.Inst.Imm
+	if c.Row.Operands[2].Kind == 'C' {
+		n = c.In.R[1]
+	}
+	return n&31 > 16
+}
+
+// hash is a fingerprint of the defined part of the result of a case.
+func (t *Tester) hash(c *Case) uint32 {
+	var b []byte
+	for _, v := range t.got.R {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
+	for _, x := range t.got.X {
+		b = binary.LittleEndian.AppendUint64(b, x[0])
+		b = binary.LittleEndian.AppendUint64(b, x[1])
+	}
+	b = binary.LittleEndian.AppendUint64(b, t.got.Flags&c.definedFlags())
+	b = binary.LittleEndian.AppendUint32(b, t.got.MXCSR)
+	b = binary.LittleEndian.AppendUint32(b, t.got.Path)
+	b = append(b, t.after[:]...)
+	h := uint64(0xCBF29CE484222325)
+	for _, x := range b {
+		h = (h ^ uint64(x)) * 0x100000001B3
+	}
+	return uint32(h ^ h>>32)
+}

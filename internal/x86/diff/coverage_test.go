@@ -1,0 +1,32 @@
+package diff
+
+import "testing"
+
+// TestEncodings checks that every row that can be tested gets encodings and
+// cases, for every operand size, with registers and with memory.
+func TestEncodings(t *testing.T) {
+	tester := NewTester(nil)
+	for _, row := range tester.Rows() {
+		encodings, cases := 0, 0
+		forms := map[[2]any]int{}
+		for seed := range uint64(400) {
+			e := Encode(row, 0, seed)
+			if e == nil {
+				continue
+			}
+			encodings++
+			tester.Load([]*Encoding{e})
+			r := newRNG(seed, salt(row)+1)
+			if c, ok := newCase(e, &r); ok && tester.interpret(c) {
+				cases++
+				forms[[2]any{e.Inst.Size, e.Inst.Mem}]++
+			}
+		}
+		if encodings < 200 || cases < 100 {
+			t.Errorf("%s %s %s: of 400 seeds, %d gave encodings, %d cases", row.Mnemonic, row.Encoding, row.OperandText, encodings, cases)
+		}
+		if testing.Verbose() {
+			t.Logf("%-12s %-20s %-14s %3d %3d %v", row.Mnemonic, row.Encoding, row.OperandText, encodings, cases, forms)
+		}
+	}
+}

@@ -1,0 +1,50 @@
+package x86_test
+
+import (
+	"os"
+	"testing"
+
+	"github.com/dirql/dirql/internal/x86/diff"
+	"github.com/dirql/dirql/internal/x86/hostcpu"
+)
+
+// TestDifferential compares with the host's processor; difftest does more.
+func TestDifferential(t *testing.T) {
+	host, err := hostcpu.New()
+	if err != nil {
+		t.Skip("SKIPPED: ", err)
+	}
+	defer host.Close()
+	cases := 1_000_000
+	if testing.Short() {
+		cases = 50_000
+	}
+	d := diff.NewTester(host)
+	d.Random(cases, 20, "")
+	for _, r := range d.Reports {
+		t.Error(r)
+	}
+	t.Logf("%d cases of %d encodings in the table, %d mismatches, %d skipped", d.Cases, len(d.Rows()), d.Mismatches, d.Skipped)
+	if d.Cases < cases || d.Mismatches > 0 {
+		t.Errorf("%d cases, %d mismatches", d.Cases, d.Mismatches)
+	}
+}
+
+// TestRecorded compares with results that a processor gave when they were
+// recorded: for hosts where TestDifferential is skipped.
+func TestRecorded(t *testing.T) {
+	vectors, err := os.ReadFile("testdata/vectors.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	cases, problems := diff.NewTester(nil).Replay(vectors)
+	for i, p := range problems {
+		if i == 20 {
+			break
+		}
+		t.Error(p)
+	}
+	if cases < 20_000 {
+		t.Errorf("only %d cases", cases)
+	}
+}

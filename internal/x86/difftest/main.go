@@ -1,0 +1,55 @@
+// Command difftest compares the interpreter with the host's processor on random
+// cases of every unprivileged instruction.
+//
+//	go run ./internal/x86/difftest -cases 100000000
+//
+// It prints the number of cases and the mismatches, and fails if there are any.
+// With -record it writes the vectors that hosts without native execution are
+// tested with.
+package main
+
+import (
+	"flag"
+	"fmt"
+	"os"
+
+	"github.com/dirql/dirql/internal/x86/diff"
+	"github.com/dirql/dirql/internal/x86/hostcpu"
+)
+
+func main() {
+	cases := flag.Int("cases", 1_000_000, "number of cases")
+	seed := flag.Uint64("seed", 1, "first seed")
+	only := flag.String("only", "", "test this mnemonic only")
+	record := flag.String("record", "", "write recorded vectors to this file")
+	flag.Parse()
+	if err := run(*cases, *seed, *only, *record); err != nil {
+		fmt.Fprintln(os.Stderr, "difftest:", err)
+		os.Exit(1)
+	}
+}
+
+func run(cases int, seed uint64, only, record string) error {
+	host, err := hostcpu.New()
+	if err != nil {
+		return err
+	}
+	defer host.Close()
+	t := diff.NewTester(host)
+	if record != "" {
+		text, err := t.Record()
+		if err != nil {
+			return err
+		}
+		return os.WriteFile(record, text, 0o666)
+	}
+	t.Random(cases, seed, only)
+	for _, r := range t.Reports {
+		fmt.Println(r)
+	}
+	fmt.Printf("%d cases, %d mismatches, %d skipped (exception, or operands that cannot be)\n", t.Cases, t.Mismatches, t.Skipped)
+	if t.Mismatches > 0 {
+		return fmt.Errorf("%d mismatches", t.Mismatches)
+	}
+	return nil
+}

@@ -1,0 +1,35 @@
+// Package hostcpu executes single instructions on the host's processor, from Go
+// without cgo: the oracle of the differential tests (internal/x86/diff). It is
+// for tests and tools only.
+//
+// A mapping at a fixed address holds the state to load and to store (State),
+// machine code that does so, a data area, and slots for the instructions under
+// test. Nothing here catches faults: the caller must choose operands that do
+// not fault.
+package hostcpu
+
+// Where things are. The simulated memory of a test has its data and slots at
+// the same addresses.
+const (
+	Base      = 0x5000_0000
+	pageState = Base
+	pageCode  = Base + 0x1000
+	Data      = Base + 0x2000 // two pages of data
+	DataSize  = 0x2000
+	Slots     = Base + 0x4000
+	SlotSize  = 64
+	NumSlots  = 512
+	Size      = 0x4000 + NumSlots*SlotSize
+	// Taken is the offset in a slot to which a jump under test goes.
+	Taken = 32
+)
+
+// State is what an instruction starts with or leaves.
+type State struct {
+	R     [16]uint64
+	Flags uint64
+	X     [16][2]uint64
+	MXCSR uint32
+	// Path is where it went on: 0 behind the instruction, 1 at Taken.
+	Path uint32
+}
