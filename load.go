@@ -22,8 +22,11 @@ func LoadDriver(path string) (Driver, error) {
 		return Driver{}, err
 	}
 	if k := f.Kind(); k != pe.KMDF {
-		return Driver{}, fmt.Errorf("%s: %s; dirql runs KMDF drivers", path, f.Describe())
+		return Driver{}, fmt.Errorf("%s: %s", path, f.Describe())
 	}
-	name := f.BaseName()
-	return Driver{Name: strings.TrimSuffix(name, ".sys"), file: f}, nil
+	d := Driver{Name: strings.TrimSuffix(f.BaseName(), ".sys"), file: f}
+	if d.pdbName, d.pdb, err = pe.FindPDB(path, f); err != nil {
+		return Driver{}, err
+	}
+	return d, nil
 }

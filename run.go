@@ -74,7 +74,7 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
 	if d := &s.Driver; d.file != nil {
-		if r.binary, err = bind.Load(r.f, d.file, "", nil); err != nil {
+		if r.binary, err = bind.Load(r.f, d.file, d.pdbName, d.pdb); err != nil {
 			return nil, err
 		}
 	}

@@ -29,7 +29,9 @@ type Driver struct {
 	// WdfDriverCreate.
 	Entry func(s *wdf.Sys) wdf.NTSTATUS
 
-	file *pe.File // of a .sys driver
+	file    *pe.File // of a .sys driver
+	pdbName string   // its symbols, if there are some beside it
+	pdb     []byte
 }
 
 // Device says which device is on the bus and how it is connected.

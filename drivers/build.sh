@@ -47,11 +47,12 @@ die() {
 common=(-std=gnu11 -O2 -Wall -Wextra -Werror -Wno-multichar -ffreestanding -nostdinc -fno-ident -fno-stack-protector
 	-fno-strict-aliasing -fasynchronous-unwind-tables -mno-red-zone -I$include)
 
-# -fno-optimize-sibling-calls: a call returns into the function that made it,
-# which the reports name. -fno-store-merging, -fno-tree-vectorize: one access
-# per field, as the source says. -mno-stack-arg-probe: there is no __chkstk.
-gcc_flags=("${common[@]}" -g -mcmodel=small -fno-optimize-sibling-calls -fno-store-merging -fno-tree-vectorize
-	-mno-stack-arg-probe "-ffile-prefix-map=$root=.")
+# -fno-optimize-sibling-calls, -fno-inline: the functions that the source calls
+# are on the stack, and reports name them.
+# -fno-store-merging, -fno-tree-vectorize: one access per field, as the source
+# says. -mno-stack-arg-probe: there is no __chkstk to call.
+gcc_flags=("${common[@]}" -g -mcmodel=small -fno-optimize-sibling-calls -fno-inline
+	-fno-store-merging -fno-tree-vectorize -mno-stack-arg-probe "-ffile-prefix-map=$root=.")
 ld_flags=(--subsystem native --entry FxDriverEntry --image-base 0x140000000 --dynamicbase --high-entropy-va --nxcompat
 	--wdmdriver --no-insert-timestamp --section-alignment 4096 --file-alignment 512 --disable-auto-import
 	--disable-runtime-pseudo-reloc --exclude-all-symbols --major-os-version 10 --minor-os-version 0
@@ -85,6 +86,8 @@ build_gcc() {
 	if $strip; then
 		$mingw-strip --strip-debug --preserve-dates "$out"
 	fi
+	discard_init "$out"
+	checksum "$out"
 	chmod 644 "$out"
 }
 
@@ -119,17 +122,41 @@ build_clang() {
 	chmod 644 "$out"
 }
 
+# get FILE OFFSET SIZE prints a number from a file; put FILE OFFSET VALUE writes
+# one of 4 bytes.
+get() { echo $(($(od -An "-tu$3" "-j$2" "-N$3" "$1"))); }
+put() {
+	local i bytes=''
+	for i in 0 8 16 24; do
+		bytes+=$(printf '\\x%02x' $(($3 >> i & 255)))
+	done
+	printf '%b' "$bytes" | dd of="$1" bs=1 seek="$2" conv=notrunc status=none
+}
+
 # checksum writes the checksum of an image into its header: the sum of its
 # 16-bit words with carries folded in, plus its length. lld-link 14 leaves it 0,
 # and Windows does not load such a driver.
 checksum() {
-	local at size sum
+	local size at sum
 	size=$(stat -c %s "$1")
-	at=$(($(od -An -tu4 -j60 -N4 "$1") + 88))
-	sum=$(od -An -v -tu2 "$1" | awk '{for (i = 1; i <= NF; i++) s += $i} END {while (s > 65535) s = s % 65536 + int(s / 65536); print s}')
-	sum=$((sum + size))
-	printf '%b' "$(printf '\\x%02x\\x%02x\\x%02x\\x%02x' $((sum & 255)) $((sum >> 8 & 255)) $((sum >> 16 & 255)) $((sum >> 24)))" |
-		dd of="$1" bs=1 seek="$at" conv=notrunc status=none
+	at=$(($(get "$1" 60 4) + 88))
+	put "$1" $at 0
+	sum=$( (cat "$1" && head -c $((size & 1)) /dev/zero) | od -An -v -tu2 | awk '
+		{ for (i = 1; i <= NF; i++) s += $i }
+		END { while (s > 65535) s = s % 65536 + int(s / 65536); print s }')
+	put "$1" $at $((sum + size))
+}
+
+# discard_init marks the section INIT as discardable, which GNU as and ld cannot.
+discard_init() {
+	local pe section i
+	pe=$(get "$1" 60 4)
+	for ((i = 0; i < $(get "$1" $((pe + 6)) 2); i++)); do
+		section=$((pe + 24 + $(get "$1" $((pe + 20)) 2) + 40 * i))
+		if (($(get "$1" $section 8) == 0x54494E49)); then # "INIT"
+			put "$1" $((section + 36)) $(($(get "$1" $((section + 36)) 4) | 0x02000000))
+		fi
+	done
 }
 
 # verify checks that an image looks like a driver.

@@ -88,6 +88,36 @@ func TestINT21INT22EarlyAndLateInterrupts(t *testing.T) {
 	}
 }
 
+// A latched line works again after a power cycle, and in Dx if it stayed
+// connected: the mark of the disconnect is gone (INT-22).
+func TestINT22LatchedLineAfterPowerCycle(t *testing.T) {
+	for _, pageless := range []bool{false, true} {
+		d := driver{pageless: pageless, interrupts: []interrupt{{vector: 0x51, line: true, latched: true}}}
+		scenario(t, d, func(b *bench) {
+			line := b.AddLine("INTA", 0x51, true)
+			pulse := func() {
+				b.forget()
+				b.SetLine(line, 0, true)
+				b.SetLine(line, 0, false)
+				b.run()
+			}
+			b.startDevice()
+			pulse()
+			b.want("isr0")
+			b.power(wdf.PowerDeviceD3)
+			pulse()
+			if pageless {
+				b.want("isr0")
+			} else {
+				b.want("")
+			}
+			b.power(wdf.PowerDeviceD0)
+			pulse()
+			b.want("isr0")
+		})
+	}
+}
+
 // Interrupts of one device that share a spin lock run at the highest level among
 // them; starting another device changes nothing (INT-16). Without sharing each
 // has its own.

@@ -211,30 +211,44 @@ func TestOBJ5WdmGetDpc(t *testing.T) {
 	})
 }
 
-// Deleting a queued DPC lets it run first (OBJ-4); after the disposal it has no
-// parent. One that is queued again afterwards is found when its memory goes
-// (DPC-26).
-func TestOBJ4Delete(t *testing.T) {
+// Deleting a queued DPC waits until it has run (OBJ-4); after the disposal it
+// has no parent.
+func TestOBJ4DeleteQueued(t *testing.T) {
+	b := newBench(t, driver{processors: 2})
 	var dpc wdf.WDFDPC
-	scenario(t, withDPC(driver{}, "D", &dpc, nil), func(b *bench) {
-		b.forget()
-		b.do(func(s *wdf.Sys) {
-			c := wdf.DPCConfigInit(b.object("E", nil))
-			a := parent(b.device)
-			a.EvtCleanupCallback = b.object("cleanup", func(s *wdf.Sys, h wdf.Handle) { b.note("%d", s.WdfDpcGetParentObject(h)) })
-			e := must(s.WdfDpcCreate(&c, a))
-			s.KeSetImportanceDpc(s.WdfDpcWdmGetDpc(e), kernel.LowImportance)
-			for range 3 { // the request rate keeps a Low DPC in the queue
-				s.WdfDpcEnqueue(dpc)
-			}
-			s.WdfDpcEnqueue(e)
-			s.WdfObjectDelete(e)
-			b.note("deleted")
-		})
-		b.history = slices.DeleteFunc(b.history, func(s string) bool { return s[0] == 'D' })
-		b.want("E cleanup 0 deleted")
+	var x uint64
+	b.do(func(s *wdf.Sys) {
+		c := wdf.DPCConfigInit(b.fn("D", func(s *wdf.Sys, _ kernel.Args) uint64 {
+			b.note("[")
+			s.Load(x, 8)
+			b.note("]")
+			return 0
+		}))
+		a := parent(b.device)
+		a.EvtCleanupCallback = b.object("cleanup", func(s *wdf.Sys, h wdf.Handle) { b.note("%d", s.WdfDpcGetParentObject(h)) })
+		dpc = must(s.WdfDpcCreate(&c, a))
 	})
+	x = b.Mem.Alloc(8, 0, false, 0)
+	queued := false
+	b.before = func() { queued = false }
+	b.wantOutcomes(b.explore(
+		body{1, func(s *wdf.Sys) {
+			atDispatch(s, func() {
+				s.WdfDpcEnqueue(dpc)
+				queued = true
+			})
+		}},
+		body{0, func(s *wdf.Sys) {
+			s.BusyWait("the DPC to be queued", func() bool { return queued })
+			s.WdfObjectDelete(dpc)
+			b.note("deleted")
+		}},
+	), "[ ] cleanup 0 deleted")
+}
 
+// A DPC that is queued after its disposal is found when its memory goes (OBJ-4,
+// DPC-26).
+func TestOBJ4QueuedAfterTheDisposal(t *testing.T) {
 	b := newBench(t, driver{processors: 2})
 	b.stop(func(s *wdf.Sys) {
 		c := wdf.DPCConfigInit(b.object("F", nil))

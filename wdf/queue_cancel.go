@@ -92,12 +92,15 @@ func (s *Sys) tellCancelled(q queueID) {
 		r := f.pop(q, listCancelled)
 		row := &f.requests[r]
 		row.cancelTold = true
-		c, object := row.cancelCallback, row.object
-		row.cancelCallback = 0
+		object := row.object
 		s.SetPosition(position(atCancel, r))
-		if c != 0 {
+		if row.cancelCallback != 0 {
 			watched := s.watchHazard(r)
-			s.callback(f.queues[q].serial, "EvtRequestCancel", c, uint64(object.handle()))
+			s.serialized(f.queues[q].serial, func() {
+				c := f.requests[r].cancelCallback
+				f.requests[r].cancelCallback = 0
+				s.call("EvtRequestCancel", c, uint64(object.handle()))
+			})
 			watched()
 		}
 		s.dereference(object)
@@ -176,8 +179,8 @@ func (s *Sys) markCancelable(r requestID, cancel Callback, ex bool) NTSTATUS {
 	}
 	row := &f.requests[r]
 	q := row.queue
-	row.marked, row.cancelCallback = true, cancel
-	if !ex { // the Ex form never calls EvtRequestCancel in this call
+	row.marked, row.cancelCallback, row.heldAtMark = true, cancel, [2]uint64{}
+	if !ex {
 		row.heldAtMark = s.heldLocks(q)
 	}
 	switch {

@@ -22,6 +22,7 @@ import (
 
 var (
 	svcDispatch      = kernel.NewService("the dispatch loop of a queue")
+	svcQueueState    = kernel.NewService("the notice of a queue's state")
 	svcDeferDispatch = kernel.NewService("the deferral of a dispatch")
 )
 
@@ -216,7 +217,9 @@ func (s *Sys) callback(serial id, role string, c Callback, args ...uint64) {
 // tellState calls an EvtIoQueueState.
 func (s *Sys) tellState(q queueID, at uint64, serial id, c stateCallback) {
 	s.SetPosition(at)
+	s.Begin(svcQueueState, uint64(c.callback), c.context)
 	s.callback(serial, "EvtIoQueueState", c.callback, uint64(s.f.queues[q].object.handle()), c.context)
+	s.End()
 	s.SetPosition(atHead)
 	s.Step()
 }

@@ -157,12 +157,6 @@ func (x *ioBench) sendReads(n int) {
 	}
 }
 
-// await notes how a request ends: end1:STATUS_SUCCESS.
-func (x *ioBench) await(s *wdf.Sys, r wdf.WDFREQUEST) {
-	result := s.AwaitRequest(r)
-	x.note("end%d:%s", x.number(r), trace.StatusName(uint32(result.Status)))
-}
-
 // wantEnd checks how a request has ended.
 func (x *ioBench) wantEnd(n int, want wdf.NTSTATUS) {
 	x.Helper()
@@ -174,10 +168,12 @@ func (x *ioBench) wantEnd(n int, want wdf.NTSTATUS) {
 	}
 }
 
-// open reports whether a request has not ended.
-func (x *ioBench) open(n int) bool {
-	_, done := x.f.RequestResult(x.sent[n-1])
-	return !done
+// long skips a search with more than 5,000 runs in a short test.
+func long(t *testing.T) {
+	t.Helper()
+	if testing.Short() {
+		t.Skip("more than 5,000 runs")
+	}
 }
 
 // search explores bodies; requests sent before stay numbered.
@@ -542,12 +538,43 @@ func TestIOQ4DeferredDispatch(t *testing.T) {
 			x.want("completed io2( DPC@2 )io2 released")
 		})
 	}
+	// The callback lock of a passive queue: a work item, which waits for the lock.
+	passive := &wdf.ObjectAttributes{ExecutionLevel: wdf.ExecutionLevelPassive, SynchronizationScope: wdf.SynchronizationScopeQueue}
+	ioScenario(t, driver{}, []queueSpec{{attributes: passive}}, func(x *ioBench) {
+		x.sendReads(2)
+		x.forget()
+		x.do(func(s *wdf.Sys) {
+			s.WdfObjectAcquireLock(x.queues[0])
+			s.WdfRequestComplete(x.sent[0], 0)
+			s.KeDelayExecutionThread(kernel.After(1_000_000))
+			x.note("release")
+			s.WdfObjectReleaseLock(x.queues[0])
+		})
+		x.want("release io2( )io2")
+	})
+}
+
+// The deferred dispatch looks again if it was asked to while it ran.
+func TestIOQ4DeferredDispatchLooksAgain(t *testing.T) {
+	long(t)
+	x := newIO(t, driver{processors: 2}, queueSpec{kind: wdf.IoQueueDispatchParallel,
+		attributes: &wdf.ObjectAttributes{SynchronizationScope: wdf.SynchronizationScopeQueue}})
+	x.do(func(s *wdf.Sys) { s.WdfIoQueueStop(x.queues[0], 0, 0) })
+	x.sendReads(1)
+	start := func(s *wdf.Sys) {
+		s.WdfObjectAcquireLock(x.queues[0])
+		s.WdfIoQueueStart(x.queues[0])
+		s.WdfObjectReleaseLock(x.queues[0])
+	}
+	got := x.search(body{0, start}, body{1, start})
+	x.wantOutcomes(got, "io1( )io1")
 }
 
 // Litmus L-40 (b): the dispatch loop is active on the other processor, still in
 // EvtIoDefault of the request that is completed; it takes the next one. (c):
 // free, with both outcomes.
 func TestIOQ3WhereTheNextRequestIsPresented(t *testing.T) {
+	long(t)
 	for _, under := range []bool{true, false} {
 		l := &lockDriver{}
 		spec := l.spec(nil)
@@ -760,6 +787,67 @@ func TestIOQ1PurgeAndDrain(t *testing.T) {
 		x.want("cancel1")
 		x.wantState(0, wdf.IoQueueAcceptRequests|wdf.IoQueueDriverNoRequests, 1, 0)
 		x.wantEnd(3, wdf.StatusCancelled)
+	})
+}
+
+func TestIOQ1DrainSynchronously(t *testing.T) {
+	ioScenario(t, driver{}, []queueSpec{{present: func(x *ioBench, s *wdf.Sys, r wdf.WDFREQUEST, n int) {
+		if n > 1 {
+			s.WdfRequestComplete(r, 0)
+		}
+	}}}, func(x *ioBench) {
+		for _, wait := range []func(s *wdf.Sys){
+			func(s *wdf.Sys) { s.WdfIoQueueDrainSynchronously(x.queues[0]) },
+			func(s *wdf.Sys) { s.WdfIoQueueStopAndPurgeSynchronously(x.queues[0]) },
+		} {
+			x.sent = nil
+			x.sendReads(3)
+			x.spawn(0, func(s *wdf.Sys) {
+				wait(s)
+				x.note("returned")
+			})
+			x.do(func(s *wdf.Sys) {
+				s.KeDelayExecutionThread(kernel.After(1_000_000))
+				s.WdfRequestComplete(x.sent[0], 0)
+				s.KeDelayExecutionThread(kernel.After(1_000_000))
+				s.WdfIoQueueStart(x.queues[0])
+			})
+		}
+		x.want("io1( )io1 io2( )io2 io3( )io3 returned io1( )io1 returned")
+		x.wantEnd(2, wdf.StatusCancelled)
+		x.do(func(s *wdf.Sys) { // the level is checked by the routines themselves
+			old := s.KeRaiseIrql(wdf.DispatchLevel)
+			s.WdfIoQueueDrainSynchronously(x.queues[0])
+			s.WdfIoQueuePurgeSynchronously(x.queues[0])
+			s.WdfIoQueueStopAndPurgeSynchronously(x.queues[0])
+			s.KeLowerIrql(old)
+		})
+		x.wantFindings("verifier break: KmdfIrql", "verifier break: KmdfIrql", "verifier break: KmdfIrql")
+		x.wantState(0, ready|idle, 0, 0)
+	})
+}
+
+func TestIOQ1RetrieveFromOtherQueues(t *testing.T) {
+	ioScenario(t, driver{}, []queueSpec{{}, {other: true, kind: wdf.IoQueueDispatchParallel}}, func(x *ioBench) {
+		x.do(func(s *wdf.Sys) {
+			_, st := s.WdfIoQueueRetrieveNextRequest(x.queues[1])
+			x.status("parallel", st, wdf.StatusInvalidDeviceState)
+			_, st = s.WdfIoQueueRetrieveNextRequest(x.queues[0])
+			x.status("sequential, the driver has none", st, wdf.StatusNoMoreEntries)
+			x.status("WdfIoQueueReadyNotify", s.WdfIoQueueReadyNotify(x.queues[0], 1, 0), wdf.StatusInvalidDeviceRequest)
+			if got := s.WdfIoQueueGetDevice(x.queues[1]); got != x.bench.device {
+				x.Errorf("WdfIoQueueGetDevice: 0x%X", got)
+			}
+		})
+		x.wantFindings("verifier break: WdfIoQueueRetrieveNextRequest", "verifier break: WdfIoQueueReadyNotify")
+		x.sendReads(2)
+		x.do(func(s *wdf.Sys) {
+			r, st := s.WdfIoQueueRetrieveNextRequest(x.queues[0]) // before the first is completed
+			x.status("sequential", st, 0)
+			s.WdfRequestComplete(x.sent[0], 0)
+			s.WdfRequestComplete(r, 0)
+		})
+		x.wantState(0, ready|idle, 0, 0)
 	})
 }
 

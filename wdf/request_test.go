@@ -229,6 +229,60 @@ func TestIOQ6CompletionLevelAndStatus(t *testing.T) {
 	})
 }
 
+// Status codes of the framework's own do not leave it.
+func TestIOQ6StatusOfTheSender(t *testing.T) {
+	codes := []struct{ driver, sender wdf.NTSTATUS }{
+		{wdf.StatusWdfBusy, wdf.StatusDeviceBusy}, {wdf.StatusWdfPaused, wdf.StatusDeviceBusy}, {0xC0200201, wdf.StatusInternalError},
+		{0xC0200214, wdf.StatusInsufficientResources}, {0xC020020A, wdf.StatusInvalidDeviceRequest}, {0xC0200299, wdf.StatusInvalidDeviceRequest},
+		{wdf.StatusUnsuccessful, wdf.StatusUnsuccessful}, {0x40000000, 0x40000000},
+	}
+	ioScenario(t, driver{}, []queueSpec{{present: func(x *ioBench, s *wdf.Sys, r wdf.WDFREQUEST, n int) {
+		x.status("WdfRequestGetStatus", s.WdfRequestGetStatus(r), 0)
+		s.WdfRequestComplete(r, codes[n-1].driver)
+	}}}, func(x *ioBench) {
+		x.sendReads(len(codes))
+		for n, c := range codes {
+			x.wantEnd(n+1, c.sender)
+		}
+	})
+}
+
+// A device without a queue for requests of a type, and what is not supported.
+func TestIOQ1Refused(t *testing.T) {
+	only := queueSpec{other: true, config: func(x *ioBench, s *wdf.Sys, c *wdf.IoQueueConfig) { c.EvtIoRead, c.EvtIoDefault = c.EvtIoDefault, 0 }}
+	ioScenario(t, driver{}, []queueSpec{only}, func(x *ioBench) {
+		x.sendReads(1)
+		x.wantEnd(1, wdf.StatusInvalidDeviceRequest)
+		x.do(func(s *wdf.Sys) { x.send(s, wdf.RequestParams{Type: wdf.RequestTypeRead, OutputLength: 1 << 40}) })
+		x.wantEnd(2, wdf.StatusInsufficientResources)
+	})
+	for _, test := range []func(x *ioBench, s *wdf.Sys){
+		func(x *ioBench, s *wdf.Sys) { s.WdfRequestGetFileObject(s.SendRequest(x.bench.device, read4)) },
+		func(x *ioBench, s *wdf.Sys) { x.send(s, wdf.RequestParams{Type: wdf.RequestTypeCreate}) },
+		func(x *ioBench, s *wdf.Sys) {
+			x.send(s, wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: 0x222001})
+		},
+	} {
+		ioScenario(t, driver{}, []queueSpec{{kind: wdf.IoQueueDispatchManual}}, func(x *ioBench) {
+			x.stop(func(s *wdf.Sys) { test(x, s) })
+			if f := x.take(); len(f) != 1 || !f[0].Unsupported {
+				x.Errorf("findings %v", titles(f))
+			}
+		})
+	}
+}
+
+// With the framework's verifier off, a request that the driver does not have
+// would spoil the framework's lists: the run ends.
+func TestIOQ10NotOwnedWithoutVerifier(t *testing.T) {
+	off := kernel.Profile{DriverVerifier: true}
+	ioScenario(t, driver{profile: &off}, []queueSpec{{kind: wdf.IoQueueDispatchManual}}, func(x *ioBench) {
+		x.sendReads(1)
+		x.stop(func(s *wdf.Sys) { s.WdfRequestComplete(x.sent[0], 0) })
+		x.wantFindings("InvalidReqAccess")
+	})
+}
+
 // The attributes of requests: cleanup before the sender sees the end, destroy
 // after the queue was visited, neither for what the driver never saw.
 func TestIOQ6EndOfTheObject(t *testing.T) {
@@ -299,6 +353,22 @@ func TestIOQ10UseAfterCompletion(t *testing.T) {
 	ioScenario(t, driver{}, []queueSpec{{}}, func(x *ioBench) {
 		after(func(s *wdf.Sys, r wdf.WDFREQUEST) { s.Store(buffer, 4, 1) })(x)
 		x.wantBugCheck("VER-7", 0xD5, buffer, 1)
+	})
+	ioScenario(t, driver{}, []queueSpec{{}}, func(x *ioBench) { // it is the same object each time
+		x.do(func(s *wdf.Sys) {
+			r := x.send(s, wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: 0x222000, Input: []byte{1, 2}, OutputLength: 3})
+			in, st := s.WdfRequestRetrieveInputMemory(r)
+			x.status("WdfRequestRetrieveInputMemory", st, 0)
+			again, _ := s.WdfRequestRetrieveInputMemory(r)
+			out, _ := s.WdfRequestRetrieveOutputMemory(r)
+			p, n := s.WdfMemoryGetBuffer(in)
+			q, m := s.WdfMemoryGetBuffer(out)
+			if in != again || in == out || p != q || n != 2 || m != 3 {
+				x.Errorf("memory 0x%X, 0x%X, 0x%X: %d and %d bytes at 0x%X and 0x%X", in, again, out, n, m, p, q)
+			}
+			_, st = s.WdfRequestRetrieveInputMemory(x.send(s, read4))
+			x.status("WdfRequestRetrieveInputMemory of a read", st, wdf.StatusInvalidDeviceRequest)
+		})
 	})
 	ioScenario(t, driver{}, []queueSpec{{}}, func(x *ioBench) { // a memory object that is still referenced
 		x.sendReads(1)
@@ -445,6 +515,35 @@ func TestIOQ8MarkCancelledRequest(t *testing.T) {
 				}
 			})
 		}
+	}
+}
+
+// The hazard is one of WdfRequestMarkCancelable, whenever the cancel comes; the
+// Ex form is made for use under a lock.
+func TestIOQ8MarkUnderALock(t *testing.T) {
+	for _, ex := range []bool{false, true} {
+		ioScenario(t, driver{}, []queueSpec{{}}, func(x *ioBench) {
+			cell := x.Mem.Alloc(8, kernel.PoolTag("Lock"), false, 0)
+			cb := x.cancel("EvtRequestCancel", func(x *ioBench, s *wdf.Sys, r wdf.WDFREQUEST, n int) {
+				s.KeReleaseSpinLock(cell, s.KeAcquireSpinLock(cell))
+				s.WdfRequestComplete(r, wdf.StatusCancelled)
+			})
+			x.sendReads(1)
+			x.do(func(s *wdf.Sys) {
+				old := s.KeAcquireSpinLock(cell)
+				if ex {
+					s.WdfRequestMarkCancelableEx(x.sent[0], cb)
+				} else {
+					s.WdfRequestMarkCancelable(x.sent[0], cb)
+				}
+				s.KeReleaseSpinLock(cell, old)
+				s.CancelRequest(x.sent[0])
+			})
+			x.wantEnd(1, wdf.StatusCancelled)
+			if !ex {
+				x.wantFindings("hazard")
+			}
+		})
 	}
 }
 
@@ -604,6 +703,7 @@ func completeCancelled(_ *ioBench, s *wdf.Sys, r wdf.WDFREQUEST) {
 // every schedule, and each state of EvtRequestCancel when the unmark fails
 // (litmus L-43; "later" and "running" look alike to the DPC here).
 func TestIOQ10ExactlyOneCompleter(t *testing.T) {
+	long(t)
 	c := &cancelDriver{}
 	take := func(s *wdf.Sys, may func(r wdf.WDFREQUEST) bool) (r wdf.WDFREQUEST) {
 		old := s.KeAcquireSpinLock(c.lock)

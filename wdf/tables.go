@@ -1,6 +1,7 @@
 package wdf
 
 import (
+	"encoding/binary"
 	"slices"
 	"unsafe"
 
@@ -78,6 +79,7 @@ func (f *Framework) AppendState(b []byte) []byte {
 }
 
 func rows[T any](b []byte, t []T) []byte {
+	b = binary.LittleEndian.AppendUint32(b, uint32(len(t)))
 	if len(t) == 0 {
 		return b
 	}

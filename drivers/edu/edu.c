@@ -79,6 +79,7 @@ EVT_WDF_INTERRUPT_DISABLE EduEvtInterruptDisable;
 
 EVT_WDF_IO_QUEUE_IO_DEVICE_CONTROL EduEvtIoDeviceControl;
 EVT_WDF_IO_QUEUE_IO_READ EduEvtIoTransfer;
+EVT_WDF_IO_QUEUE_IO_WRITE EduEvtIoTransfer;
 EVT_WDF_IO_QUEUE_IO_STOP EduEvtIoStop;
 EVT_WDF_REQUEST_CANCEL EduEvtRequestCancel;
 
@@ -298,11 +299,11 @@ EduEvtInterruptIsr(
 #ifdef BUG_INVALID_INTERRUPT
     Interrupt = (WDFINTERRUPT)context->Lock;
 #endif
+    WdfInterruptQueueDpcForIsr(Interrupt);
 #ifdef BUG_ISR_IRQL
     KIRQL irql;
     KeRaiseIrql(HIGH_LEVEL, &irql);
 #endif
-    WdfInterruptQueueDpcForIsr(Interrupt);
     return TRUE;
 }
 

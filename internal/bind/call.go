@@ -81,7 +81,7 @@ func (c *call) structureAt(addr uint64, name string) *structure {
 	}
 	s := &structure{c: c, addr: addr, typ: typ, size: typ.Size}
 	if f, ok := typ.Field("Size"); ok && f.Offset == 0 && f.Size == 4 {
-		s.size = c.load(addr, 4)
+		s.size = c.load(addr, 4) // a driver of an older version has a shorter one
 	}
 	return s
 }

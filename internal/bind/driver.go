@@ -2,6 +2,8 @@ package bind
 
 import (
 	"fmt"
+	"maps"
+	"slices"
 
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/mem"
@@ -30,7 +32,7 @@ type Driver struct {
 
 	imports map[uint64]*routine         // by address; fixed after loading
 	types   map[uint64]*wdf.ContextType // by address of the WDF_OBJECT_CONTEXT_TYPE_INFO
-	lists   map[wdf.Handle]uint64       // descriptors of a resource list in memory
+	exports map[string]uint64           // addresses that MmGetSystemRoutineAddress gave
 	running [][]*x86.CPU                // by thread: the nested calls of guest code
 	spare   []*x86.CPU
 
@@ -41,8 +43,9 @@ type Driver struct {
 type state struct {
 	driverObject uint64
 	registryPath uint64
-	globals      uint64   // WDF_DRIVER_GLOBALS
-	stacks       []uint64 // by thread: top of its kernel stack, 0: none yet
+	globals      uint64                // WDF_DRIVER_GLOBALS
+	stacks       []uint64              // by thread: top of its kernel stack, 0: none yet
+	lists        map[wdf.Handle]uint64 // descriptors of a resource list in memory; looked up only
 }
 
 // Load puts a driver file into a machine and binds its imports.
@@ -54,8 +57,9 @@ func Load(f *wdf.Framework, file *pe.File, pdbName string, pdb []byte) (*Driver,
 	}
 	d := &Driver{
 		f: f, m: m, image: image, symbols: file.Symbols(pdbName, pdb), code: x86.NewCode(m.Mem),
-		imports: map[uint64]*routine{}, types: map[uint64]*wdf.ContextType{}, lists: map[wdf.Handle]uint64{},
+		imports: map[uint64]*routine{}, types: map[uint64]*wdf.ContextType{},
 	}
+	d.lists = map[wdf.Handle]uint64{}
 	for i := range image.Slots {
 		s := &image.Slots[i]
 		image.Bind(m.Mem, *s, d.importAddress(s.DLL, importName(s.Import)))
@@ -121,14 +125,14 @@ func (d *Driver) symbol(addr uint64) (string, bool) {
 // Snapshot implements kernel.Component.
 func (d *Driver) Snapshot() any {
 	s := d.state
-	s.stacks = append([]uint64(nil), s.stacks...)
+	s.stacks, s.lists = slices.Clone(s.stacks), maps.Clone(s.lists)
 	return s
 }
 
 // Restore implements kernel.Component.
 func (d *Driver) Restore(v any) {
 	s := v.(state)
-	s.stacks = append(d.stacks[:0], s.stacks...)
+	s.stacks, s.lists = append(d.stacks[:0], s.stacks...), maps.Clone(s.lists)
 	d.state = s
 	for i := range d.running {
 		d.running[i] = d.running[i][:0]

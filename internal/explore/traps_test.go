@@ -66,13 +66,9 @@ var traps = []trap{
 		p.straight, p.dpcs[0] = true, code("load! 1; add! 1 1")
 		p.isrs[0], p.shape.arrivals = code("insert 0 5"), 1
 	}, 3},
-	{"which of two DPCs a flush waits for", []string{"insert 0; flush; load! 1; load! 0", "raise 0 2; insert 1; load; lower"}, func(p *program) {
-		p.dpcs = [2][]operation{code("add 1 1"), code("load; add 0 1")}
+	{"which of two DPCs a flush waits for", []string{"insert 0; flush; load! 0", "raise 0 2; insert 1; lower", "low0:load"}, func(p *program) {
+		p.dpcs[1] = code("add 0 1")
 		p.shape.target = [2]int{1, 1}
-	}, 2},
-	{"the same with the processors exchanged", []string{"raise 0 2; insert 1; load; lower", "insert 0; flush; load! 1; load! 0"}, func(p *program) {
-		p.dpcs = [2][]operation{code("add 1 1"), code("load; add 0 1")}
-		p.shape.target = [2]int{0, 0}
 	}, 2},
 	{"the result of a synchronized routine", []string{"synchronize! 0; synchronize! 1", "set 0 1; store 0 0; store 0 1"}, nil, 6},
 	{"whether an insert is done", []string{"insert! 0; load! 0", "remove! 0; insert! 0; load! 0"}, func(p *program) { p.dpcs[0] = code("add 0 1") }, 5},
@@ -82,14 +78,13 @@ var traps = []trap{
 	{"for which object a thread waits", []string{"load 0; skip-zero 0 1; wait! 0 2; load! 0", "set 0 1; store 0; set-event; semaphore"},
 		nil, 2},
 	{"which thread was first", []string{"wait-semaphore! 0 2; add! 0 1", "wait-semaphore! 0 2; add! 0 1", "high0:semaphore; semaphore"}, nil, 2},
-	{"what a thread will run that has not begun", []string{"load 0; spawn 2 0", "set 0 1; store 0 0"},
+	{"what a thread will run that has not begun", []string{"load 0; spawn 2 0; set 0 0; load; load", "set 0 1; store 0 0"},
 		func(p *program) { p.spawn = code("load! 1") }, 2},
 	{"the priority of a thread that has not begun", []string{"any:load 0; spawn 1 0; load; add! 1 1", "set 0 1; store 0 0; load; load"},
 		func(p *program) { p.spawn = code("add! 1 1") }, 2},
-	{"the arguments of a work item", []string{"load 0; work 0 0", "set 0 1; store 0 0"}, func(p *program) { p.work = code("load! 1") }, 2},
-	{"whether a block is freed", []string{"alloc; load 0; skip-zero 0 2; free; set 0 0", "set 0 1; store 0; set 0 0; touch! 0"}, nil, 2},
-	{"whether a block was allocated", []string{"load 0; skip-zero 0 1; spawn 2 0; set 0 0", "set 0 1; store 0; set 0 0; load; alloc!"},
-		func(p *program) { p.spawn = code("alloc!") }, 2},
+	{"the arguments of a work item", []string{"load 0; work 0 0; set 0 0; load; load", "set 0 1; store 0 0"}, func(p *program) { p.work = code("load! 1") }, 2},
+	{"whether a block is freed", []string{"alloc; load 0; skip-zero 0 2; free; set 0 0; load; set 0 0; load", "set 0 1; store 0; set 0 0; touch! 0"}, nil, 2},
+	{"whether a block was allocated", []string{"load 0; skip-zero 0 1; alloc; set 0 0; load; set 0 0; load", "set 0 1; store 0; set 0 0; alloc!"}, nil, 2},
 	{"what the first ISR of a chain said", []string{"set 0 1; interrupt 0; load", "add 0 1; add 0 1"}, func(p *program) {
 		p.shape.kind = sharedLatched
 		p.isrs = [2][]operation{code("load 0; set 0 0"), code("load! 1")}
@@ -111,6 +106,11 @@ var traps = []trap{
 		p.dpcs = [2][]operation{code("add 0 1"), code("add 0 2")}
 		p.shape.target, p.shape.importance = [2]int{0, 0}, [2]uint8{1, 2}
 	}, 3},
+	{"that a drain was requested for a DPC that is gone", []string{"load 0; skip-zero 0 2; insert 1; remove 1; set 0 0; insert 0; load; load",
+		"set 0 1; store 0; set 0 0; load! 1"}, func(p *program) {
+		p.dpcs[0] = code("add 1 1")
+		p.shape.target, p.shape.importance = [2]int{1, 1}, [2]uint8{1, 2}
+	}, 2},
 	{"that a processor is at a raised level", []string{"load 0; skip-zero 0 3; raise 0 2; load; lower; load! 1", "set 0 1; store 0; insert 0; load"},
 		func(p *program) { p.dpcs[0], p.shape.target[0], p.shape.importance[0] = code("add 1 1"), 0, 2 }, 2},
 	{"a finding", []string{"load 0; skip-zero 0 1; touch; load", "set 0 1; store 0 0"}, nil, 1},

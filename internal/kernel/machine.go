@@ -190,6 +190,7 @@ func New(cfg Config) (*Machine, error) {
 	for i := range m.vectors {
 		m.vectors[i].line = noLine
 	}
+	m.Mem.MapDevice(mem.SharedUser, 1)
 	m.bootProcessors()
 	return m, nil
 }

@@ -189,6 +189,9 @@ func (t *Thread) WriteBytes(addr uint64, p []byte) {
 }
 
 func (t *Thread) readRegister(addr uint64, size int) uint64 {
+	if addr-sharedUserPage < mem.PageSize {
+		return t.m.sharedUserData(addr-sharedUserPage, size)
+	}
 	v, name := t.m.bus.ReadRegister(t.m.physicalRegister(addr), size)
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Name: name, Text: "read", ValueKind: trace.Hex, Value: v})
@@ -197,6 +200,9 @@ func (t *Thread) readRegister(addr uint64, size int) uint64 {
 }
 
 func (t *Thread) writeRegister(addr uint64, size int, v uint64) {
+	if addr-sharedUserPage < mem.PageSize {
+		t.driverFault(mem.Fault{Kind: mem.ReadOnly, Access: mem.Store, Addr: addr})
+	}
 	if t.m.Trace.On() {
 		at := len(t.m.Trace.Events)
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Text: "write", ValueKind: trace.Hex, Value: v})

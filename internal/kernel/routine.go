@@ -16,7 +16,11 @@ func (t *Thread) Begin(s *Service, args ...uint64) {
 }
 
 // End marks the end of a routine that called Begin.
-func (t *Thread) End() { t.pop() }
+func (t *Thread) End() {
+	if !t.m.ended && !t.kill { // else it is a deferred call
+		t.pop()
+	}
+}
 
 // HeldLocks fills locks with spin locks that this thread holds on its
 // processor, the one that was taken last first, and returns how many.

@@ -11,12 +11,13 @@ const (
 	NonPagedPool               // 0xFFFFE000_00000000
 	Images                     // 0xFFFFF800_00000000: loaded drivers
 	Stacks                     // 0xFFFFF880_00000000
+	SharedUser                 // 0xFFFFF780_00000000: the page of system data that drivers read directly
 	numRegions
 )
 
 var regionBase = [numRegions]uint64{
 	0xFFFFA000_00000000, 0xFFFFD000_00000000, 0xFFFFE000_00000000,
-	0xFFFFF800_00000000, 0xFFFFF880_00000000,
+	0xFFFFF800_00000000, 0xFFFFF880_00000000, 0xFFFFF780_00000000,
 }
 
 // physicalBase is the physical address of frame 0: low memory below it is

@@ -118,6 +118,17 @@ var attacks = []struct {
 	}, "impossible slot"},
 	{"import slot nowhere", "clang", func(p *patch) { p.image(p.dir(dirImport)+16, 4, 0x9000) }, "impossible slot, 0x9000"},
 	{"import slot not aligned", "clang", func(p *patch) { p.image(p.dir(dirImport)+16, 4, 0x3001) }, "impossible slot, 0x3001"},
+	{"import slot not loaded", "clang", func(p *patch) {
+		p.replace(".rdata\x00\x00", ".debug_x")
+		p.section(".rdata", 36, scnRead|scnDiscardable)
+	}, "impossible slot, 0x21D8"},
+	{"cookie not loaded", "clang", func(p *patch) {
+		p.replace(".data\x00\x00\x00", ".debug_x")
+		p.section(".data", 36, scnRead|scnDiscardable)
+	}, "places the security cookie outside"},
+	{"entry not loaded", "clang", func(p *patch) {
+		p.replace("INIT\x00\x00\x00\x00", ".debug_x")
+	}, "in section .debug_x, where no code is"},
 	{"import name nowhere", "clang", func(p *patch) {
 		p.image(binary.LittleEndian.Uint32(p.f.at(p.dir(dirImport))), 8, 0x7F000000)
 	}, "has no name (entry 0x7F000000)"},

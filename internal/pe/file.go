@@ -134,6 +134,9 @@ func (f *File) within(rva, n uint32) bool {
 	return s != nil && n <= s.Size-(rva-s.RVA)
 }
 
+// loaded reports whether n bytes at rva lie in one section that Load maps.
+func (f *File) loaded(rva, n uint32) bool { return f.within(rva, n) && !f.SectionAt(rva).Debug() }
+
 // stringAt returns the string at rva if it is one. What the section has beyond
 // the file is zero and ends it. All strings together are not much longer than
 // the file, unless it uses one many times.

@@ -68,7 +68,7 @@ func (f *File) importsOf(dll string, lookup, slots uint32, seen map[uint32]bool)
 			return nil
 		}
 		im := Import{DLL: dll, Slot: slots + i*8}
-		if !f.within(im.Slot, 8) || im.Slot%8 != 0 || seen[im.Slot] {
+		if !f.loaded(im.Slot, 8) || im.Slot%8 != 0 || seen[im.Slot] {
 			return f.damaged(lookup+i*8, "import %d of %s has an impossible slot, 0x%X", i, dll, im.Slot)
 		}
 		seen[im.Slot] = true

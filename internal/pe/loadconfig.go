@@ -51,7 +51,7 @@ func (f *File) parseLoadConfig() *Error {
 			continue
 		}
 		rva := v - f.ImageBase
-		if rva >= uint64(f.Size) || !f.within(uint32(rva), 8) {
+		if rva >= uint64(f.Size) || !f.loaded(uint32(rva), 8) {
 			return f.damaged(d.rva+p.offset, "the load configuration places %s outside the image, at 0x%X", p.name, v)
 		}
 		*p.rva = uint32(rva)

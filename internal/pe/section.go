@@ -170,7 +170,7 @@ func (f *File) checkEntry() *Error {
 	if s == nil {
 		return f.fail(-1, hintDamaged, "the entry point 0x%X is in no section", f.EntryRVA)
 	}
-	if !s.Executable() || f.EntryRVA-s.RVA >= s.fileSize {
+	if !s.Executable() || s.Debug() || f.EntryRVA-s.RVA >= s.fileSize {
 		return f.fail(f.fileOffset(f.EntryRVA), hintDamaged, "the entry point 0x%X is in section %s, where no code is", f.EntryRVA, s.Name)
 	}
 	return nil

@@ -116,6 +116,12 @@ func (c *CPU) replay(addr uint64, size uint8, kind uint8) (XMM, bool) {
 	return XMM{}, false
 }
 
+// done reports whether a store has happened already.
+func (c *CPU) done(addr uint64, size uint8) bool {
+	_, ok := c.replay(addr, size, logStore)
+	return ok
+}
+
 // admit decides whether an access may happen now; if not, it stops. need is
 // what the page has to allow.
 func (c *CPU) admit(a Access, need mem.Access) bool {

@@ -446,22 +446,17 @@ func integerPart(v number, mode uint32) (m uint64, inexact bool) {
 	if v.exp == 63 {
 		return v.sig, false
 	}
-	// two bits behind the point: the second stands for all that is below
+	behind := uint(1) // bits behind the point: the last one stands for all below it
 	s := v.sig
-	if d := 61 - v.exp; d >= 0 {
-		s = shiftRight(v.sig, d)
-	} else { // exp is 62: one bit behind the point
-		m = v.sig >> 1
-		if roundUp(v.neg, v.sig, 1, mode) {
-			m++
-		}
-		return m, v.sig&1 != 0
+	if v.exp < 62 {
+		behind = 2
+		s = shiftRight(v.sig, 61-v.exp)
 	}
-	m = s >> 2
-	if roundUp(v.neg, s, 2, mode) {
+	m = s >> behind
+	if roundUp(v.neg, s, behind, mode) {
 		m++
 	}
-	return m, s&3 != 0
+	return m, s&(1<<behind-1) != 0
 }
 
 // fromInteger converts a signed integer.

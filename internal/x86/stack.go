@@ -104,7 +104,7 @@ func (c *CPU) doEnter(b *block, op *operation) bool {
 	}
 	frame := c.R[RSP] - uint64(op.size)
 	end := frame - op.imm&0xFFFF
-	if _, f := c.mem.ProtFor(end, mem.Store); f.Kind != mem.NoFault {
+	if _, f := c.mem.ProtFor(end, mem.Store); f.Kind != mem.NoFault && !c.done(end, op.size) {
 		return c.halt(StopFault, Access{Addr: end, Size: op.size, Kind: Write}, f)
 	}
 	if !c.put(frame, op.size, c.R[RBP]) {

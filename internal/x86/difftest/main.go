@@ -5,7 +5,12 @@
 //
 // It prints the number of cases and the mismatches, and fails if there are any.
 // With -record it writes the vectors that hosts without native execution are
-// tested with.
+// tested with. Its own tests are the differential tests of internal/x86.
+//
+// Read encode.go first (random encodings of a row of the table), then
+// operands.go (registers and memory that do not fault), compare.go (the two
+// executions) and vectors.go (hashes of results, for hosts that cannot execute
+// the instructions). A case depends on its row and a seed only, on every host.
 package main
 
 import (
@@ -13,7 +18,6 @@ import (
 	"fmt"
 	"os"
 
-	"github.com/dirql/dirql/internal/x86/diff"
 	"github.com/dirql/dirql/internal/x86/hostcpu"
 )
 
@@ -35,15 +39,15 @@ func run(cases int, seed uint64, only, record string) error {
 		return err
 	}
 	defer host.Close()
-	t := diff.NewTester(host)
+	t := newTester(host)
 	if record != "" {
-		text, err := t.Record()
+		text, err := t.record()
 		if err != nil {
 			return err
 		}
 		return os.WriteFile(record, text, 0o666)
 	}
-	t.Random(cases, seed, only)
+	t.random(cases, seed, only)
 	for _, r := range t.Reports {
 		fmt.Println(r)
 	}

@@ -1,5 +1,5 @@
 // Package hostcpu executes single instructions on the host's processor, from Go
-// without cgo: the oracle of the differential tests (internal/x86/diff). It is
+// without cgo: the oracle of the differential tests (internal/x86/difftest). It is
 // for tests and tools only.
 //
 // A mapping at a fixed address holds the state to load and to store (State),

@@ -1,21 +1,21 @@
-package diff
+package main
 
 import "testing"
 
 // TestEncodings checks that every row that can be tested gets encodings and
 // cases, for every operand size, with registers and with memory.
 func TestEncodings(t *testing.T) {
-	tester := NewTester(nil)
-	for _, row := range tester.Rows() {
+	tester := newTester(nil)
+	for _, row := range tester.rows() {
 		encodings, cases := 0, 0
 		forms := map[[2]any]int{}
 		for seed := range uint64(400) {
-			e := Encode(row, 0, seed)
+			e := encodingOf(row, 0, seed)
 			if e == nil {
 				continue
 			}
 			encodings++
-			tester.Load([]*Encoding{e})
+			tester.loadCode([]*encoding{e})
 			r := newRNG(seed, salt(row)+1)
 			if c, ok := newCase(e, &r); ok && tester.interpret(c) {
 				cases++

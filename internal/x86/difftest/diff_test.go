@@ -1,10 +1,9 @@
-package x86_test
+package main
 
 import (
 	"os"
 	"testing"
 
-	"github.com/dirql/dirql/internal/x86/diff"
 	"github.com/dirql/dirql/internal/x86/hostcpu"
 )
 
@@ -19,12 +18,12 @@ func TestDifferential(t *testing.T) {
 	if testing.Short() {
 		cases = 50_000
 	}
-	d := diff.NewTester(host)
-	d.Random(cases, 20, "")
+	d := newTester(host)
+	d.random(cases, 20, "")
 	for _, r := range d.Reports {
 		t.Error(r)
 	}
-	t.Logf("%d cases of %d encodings in the table, %d mismatches, %d skipped", d.Cases, len(d.Rows()), d.Mismatches, d.Skipped)
+	t.Logf("%d cases of %d encodings in the table, %d mismatches, %d skipped", d.Cases, len(d.rows()), d.Mismatches, d.Skipped)
 	if d.Cases < cases || d.Mismatches > 0 {
 		t.Errorf("%d cases, %d mismatches", d.Cases, d.Mismatches)
 	}
@@ -37,7 +36,7 @@ func TestRecorded(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	cases, problems := diff.NewTester(nil).Replay(vectors)
+	cases, problems := newTester(nil).replayAll(vectors)
 	for i, p := range problems {
 		if i == 20 {
 			break

@@ -1,4 +1,4 @@
-package diff
+package main
 
 import (
 	"encoding/binary"
@@ -8,9 +8,9 @@ import (
 	"github.com/dirql/dirql/internal/x86/hostcpu"
 )
 
-// Case is an encoding with its inputs.
-type Case struct {
-	*Encoding
+// testCase is an encoding with its inputs.
+type testCase struct {
+	*encoding
 	In     hostcpu.State
 	Memory [windowSize]byte
 }
@@ -26,7 +26,8 @@ func (r *rng) value() uint64 {
 	case 2:
 		return uint64(int64(int8(r.next())))
 	case 3:
-		return 1<<r.below(64) | 1<<r.below(64)
+		high, low := r.below(64), r.below(64)
+		return 1<<high | 1<<low
 	}
 	return r.next()
 }
@@ -96,8 +97,8 @@ func (r *rng) vectorHalf(fp bool) uint64 {
 }
 
 // newCase chooses the inputs for an encoding.
-func newCase(e *Encoding, r *rng) (*Case, bool) {
-	c := &Case{Encoding: e}
+func newCase(e *encoding, r *rng) (*testCase, bool) {
+	c := &testCase{encoding: e}
 	fp := e.Row.Has("fp")
 	for i := range c.In.R {
 		c.In.R[i] = r.value()
@@ -125,7 +126,7 @@ func newCase(e *Encoding, r *rng) (*Case, bool) {
 }
 
 // implicit sets the registers of implicit memory operands.
-func (c *Case) implicit(r *rng) {
+func (c *testCase) implicit(r *rng) {
 	middle := func() uint64 { return uint64(window + 0x100 + r.below(0x1C0)) }
 	c.In.R[4] = middle()
 	switch c.Row.Sem {
@@ -151,14 +152,14 @@ func (c *Case) implicit(r *rng) {
 }
 
 // poke writes 8 bytes to the memory of the case.
-func (c *Case) poke(addr, v uint64) {
+func (c *testCase) poke(addr, v uint64) {
 	if addr-window <= windowSize-8 {
 		binary.LittleEndian.PutUint64(c.Memory[addr-window:], v)
 	}
 }
 
 // place makes the address of the memory operand fall into the window.
-func (c *Case) place(r *rng) bool {
+func (c *testCase) place(r *rng) bool {
 	in := &c.Inst
 	if c.Row.Sem == "jmpi" || c.Row.Sem == "calli" {
 		if !in.Mem {
@@ -194,7 +195,7 @@ func (c *Case) place(r *rng) bool {
 }
 
 // usesStack reports whether RSP is an implicit operand.
-func (c *Case) usesStack() bool {
+func (c *testCase) usesStack() bool {
 	switch c.Row.Sem {
 	case "push", "pop", "calli":
 		return true
@@ -203,7 +204,7 @@ func (c *Case) usesStack() bool {
 }
 
 // solve is the value that the base register needs.
-func (c *Case) solve(at uint64, r *rng) uint64 {
+func (c *testCase) solve(at uint64, r *rng) uint64 {
 	in := &c.Inst
 	at -= in.Disp
 	if in.Index < 16 {
@@ -219,7 +220,7 @@ func (c *Case) solve(at uint64, r *rng) uint64 {
 }
 
 // address computes the address of the operand again.
-func (c *Case) address() uint64 {
+func (c *testCase) address() uint64 {
 	in := &c.Inst
 	at := in.Disp
 	if in.Base < 16 {
@@ -238,7 +239,7 @@ func (c *Case) address() uint64 {
 }
 
 // bitOffset keeps the bit that BT and its like reach inside the window.
-func (c *Case) bitOffset(r *rng) bool {
+func (c *testCase) bitOffset(r *rng) bool {
 	switch c.Row.Sem {
 	case "bt", "bts", "btr", "btc":
 		reg := c.Inst.Reg[1]
@@ -256,7 +257,7 @@ func (c *Case) bitOffset(r *rng) bool {
 }
 
 // plausible makes divisions succeed and comparisons equal often enough.
-func (c *Case) plausible(r *rng) {
+func (c *testCase) plausible(r *rng) {
 	in := &c.Inst
 	switch c.Row.Sem {
 	case "div", "idiv":
@@ -284,7 +285,7 @@ func (c *Case) plausible(r *rng) {
 	}
 }
 
-func (c *Case) peek(addr uint64) uint64 {
+func (c *testCase) peek(addr uint64) uint64 {
 	if addr-window <= windowSize-8 {
 		return binary.LittleEndian.Uint64(c.Memory[addr-window:])
 	}
@@ -292,14 +293,14 @@ func (c *Case) peek(addr uint64) uint64 {
 }
 
 // trySet sets a register unless that moves the operand.
-func (c *Case) trySet(reg int, v uint64) {
+func (c *testCase) trySet(reg int, v uint64) {
 	old, at := c.In.R[reg], c.address()
 	if c.In.R[reg] = v; c.Inst.Mem && c.address() != at {
 		c.In.R[reg] = old
 	}
 }
 
-func (c *Case) shrinkDividend(r *rng) {
+func (c *testCase) shrinkDividend(r *rng) {
 	y := c.In.R[c.Inst.Reg[0]] >> c.Inst.High[0]
 	if c.Inst.Mem {
 		y = c.peek(c.address())

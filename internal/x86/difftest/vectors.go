@@ -1,4 +1,4 @@
-package diff
+package main
 
 import (
 	"bufio"
@@ -16,10 +16,10 @@ const (
 	perRow      = 40 // recorded cases of each row
 )
 
-// Random compares cases of randomly chosen rows, or of one mnemonic, until
+// random compares cases of randomly chosen rows, or of one mnemonic, until
 // there are that many.
-func (t *Tester) Random(cases int, seed uint64, only string) {
-	rows := t.Rows()
+func (t *tester) random(cases int, seed uint64, only string) {
+	rows := t.rows()
 	if only != "" {
 		var some []*isa.Row
 		for _, r := range rows {
@@ -34,25 +34,25 @@ func (t *Tester) Random(cases int, seed uint64, only string) {
 	}
 	r := newRNG(seed, 0)
 	for t.Cases < cases {
-		var batch []*Encoding
+		var batch []*encoding
 		for slot := range hostcpu.NumSlots {
-			if e := Encode(rows[r.below(len(rows))], slot, r.next()); e != nil {
+			if e := encodingOf(rows[r.below(len(rows))], slot, r.next()); e != nil {
 				batch = append(batch, e)
 			}
 		}
-		t.Load(batch)
+		t.loadCode(batch)
 		for _, e := range batch {
-			t.Test(e, min(perEncoding, max(cases-t.Cases, 1)), r.next())
+			t.test(e, min(perEncoding, max(cases-t.Cases, 1)), r.next())
 		}
 	}
 }
 
-// Record returns the recorded vectors: for each row, hashes of the results of
+// record returns the recorded vectors: for each row, hashes of the results of
 // its first cases. It compares them with the host first.
-func (t *Tester) Record() ([]byte, error) {
+func (t *tester) record() ([]byte, error) {
 	var b bytes.Buffer
 	b.WriteString("# Recorded by internal/x86/difftest -record: hashes of results, compared with a processor.\n")
-	for _, row := range t.Rows() {
+	for _, row := range t.rows() {
 		fmt.Fprintf(&b, "%s|%s|%s:", row.Mnemonic, row.Encoding, row.OperandText)
 		for i := range uint64(perRow) {
 			c, ok := t.recorded(row, i)
@@ -74,20 +74,20 @@ func (t *Tester) Record() ([]byte, error) {
 }
 
 // recorded runs case i of a row in the interpreter.
-func (t *Tester) recorded(row *isa.Row, i uint64) (*Case, bool) {
-	e := Encode(row, 0, i)
+func (t *tester) recorded(row *isa.Row, i uint64) (*testCase, bool) {
+	e := encodingOf(row, 0, i)
 	if e == nil {
 		return nil, false
 	}
-	t.Load([]*Encoding{e})
+	t.loadCode([]*encoding{e})
 	r := newRNG(i, salt(row)+1)
 	c, ok := newCase(e, &r)
 	return c, ok && !c.undefinedResult() && t.interpret(c)
 }
 
-// Replay compares the interpreter with recorded vectors. It returns the number
+// replayAll compares the interpreter with recorded vectors. It returns the number
 // of cases and what is different.
-func (t *Tester) Replay(vectors []byte) (cases int, problems []string) {
+func (t *tester) replayAll(vectors []byte) (cases int, problems []string) {
 	rows := map[string]*isa.Row{}
 	for _, r := range isa.Rows() {
 		rows[r.Mnemonic+"|"+r.Encoding+"|"+r.OperandText] = r
@@ -113,7 +113,7 @@ func (t *Tester) Replay(vectors []byte) (cases int, problems []string) {
 	return cases, problems
 }
 
-func (t *Tester) replay(row *isa.Row, i uint64, recorded string) string {
+func (t *tester) replay(row *isa.Row, i uint64, recorded string) string {
 	c, ok := t.recorded(row, i)
 	if recorded == "-" {
 		if ok {

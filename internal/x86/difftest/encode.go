@@ -1,4 +1,4 @@
-package diff
+package main
 
 import (
 	"encoding/binary"
@@ -34,8 +34,8 @@ const (
 	window     = boundary - windowSize/2
 )
 
-// Encoding is an instruction with what its operands need.
-type Encoding struct {
+// encoding is an instruction with what its operands need.
+type encoding struct {
 	Row  *isa.Row
 	Code []byte
 	Inst x86.Inst
@@ -48,12 +48,12 @@ type Encoding struct {
 }
 
 // Addr is where the instruction is.
-func (e *Encoding) Addr() uint64 { return hostcpu.Slots + uint64(e.Slot)*hostcpu.SlotSize }
+func (e *encoding) Addr() uint64 { return hostcpu.Slots + uint64(e.Slot)*hostcpu.SlotSize }
 
 // encode makes a random encoding of a row for a slot. It reports false if the
 // dice gave one that cannot be used; try again.
-func encode(row *isa.Row, slot int, r *rng) (*Encoding, bool) {
-	e := &Encoding{Row: row, Slot: slot}
+func encode(row *isa.Row, slot int, r *rng) (*encoding, bool) {
+	e := &encoding{Row: row, Slot: slot}
 	a := assembler{e: e, r: r, row: row}
 	if !a.assemble() {
 		return nil, false
@@ -74,7 +74,7 @@ const x86MaxLength = 15
 
 // assembler puts the bytes together.
 type assembler struct {
-	e      *Encoding
+	e      *encoding
 	r      *rng
 	row    *isa.Row
 	code   []byte

@@ -1,4 +1,4 @@
-package diff
+package main
 
 import (
 	"encoding/binary"
@@ -12,8 +12,8 @@ import (
 	"github.com/dirql/dirql/internal/x86/isa"
 )
 
-// Tester executes cases.
-type Tester struct {
+// tester executes cases.
+type tester struct {
 	// Host is nil where instructions cannot be executed natively.
 	Host *hostcpu.Host
 
@@ -30,9 +30,9 @@ type Tester struct {
 	after [windowSize]byte
 }
 
-// NewTester returns a tester; host may be nil.
-func NewTester(host *hostcpu.Host) *Tester {
-	t := &Tester{Host: host, space: mem.NewAt(mem.Images, hostcpu.Base)}
+// newTester returns a tester; host may be nil.
+func newTester(host *hostcpu.Host) *tester {
+	t := &tester{Host: host, space: mem.NewAt(mem.Images, hostcpu.Base)}
 	t.space.Map(mem.Images, 4, mem.Read|mem.Write|mem.Private)
 	t.space.Map(mem.Images, hostcpu.NumSlots*hostcpu.SlotSize/mem.PageSize, mem.Read|mem.Write|mem.Exec|mem.Private)
 	for i := range t.data {
@@ -42,9 +42,9 @@ func NewTester(host *hostcpu.Host) *Tester {
 	return t
 }
 
-// Rows returns the rows that can be tested here: with recorded vectors all
+// rows returns the rows that can be tested here: with recorded vectors all
 // that are not privileged, natively those that the host has.
-func (t *Tester) Rows() []*isa.Row {
+func (t *tester) rows() []*isa.Row {
 	var rows []*isa.Row
 	for _, r := range isa.Rows() {
 		if r.Has("notest") || r.Has("none") {
@@ -67,8 +67,8 @@ func salt(r *isa.Row) (h uint64) {
 	return h
 }
 
-// Encode makes the encoding of a row for a seed; nil if there is none.
-func Encode(row *isa.Row, slot int, seed uint64) *Encoding {
+// encodingOf makes the encoding of a row for a seed; nil if there is none.
+func encodingOf(row *isa.Row, slot int, seed uint64) *encoding {
 	r := newRNG(seed, salt(row))
 	for range 20 {
 		if e, ok := encode(row, slot, &r); ok {
@@ -78,9 +78,9 @@ func Encode(row *isa.Row, slot int, seed uint64) *Encoding {
 	return nil
 }
 
-// Load makes the encodings of the slots known to both processors. All are
+// loadCode makes the encodings of the slots known to both processors. All are
 // written before the first is executed: writing code is slow.
-func (t *Tester) Load(encodings []*Encoding) {
+func (t *tester) loadCode(encodings []*encoding) {
 	for _, e := range encodings {
 		t.space.Write(e.Addr(), e.Code)
 		if t.Host != nil {
@@ -89,8 +89,8 @@ func (t *Tester) Load(encodings []*Encoding) {
 	}
 }
 
-// Test compares n cases of an encoding that was loaded.
-func (t *Tester) Test(e *Encoding, n int, seed uint64) {
+// test compares n cases of an encoding that was loaded.
+func (t *tester) test(e *encoding, n int, seed uint64) {
 	r := newRNG(seed, salt(e.Row)+1)
 	for range n {
 		c, ok := newCase(e, &r)
@@ -108,7 +108,7 @@ func (t *Tester) Test(e *Encoding, n int, seed uint64) {
 	}
 }
 
-func (t *Tester) report(c *Case, what string) {
+func (t *tester) report(c *testCase, what string) {
 	t.Mismatches++
 	if len(t.Reports) < 20 {
 		t.Reports = append(t.Reports, fmt.Sprintf("%s %s: % X: %s", c.Row.Mnemonic, c.Row.Encoding, c.Code, what))
@@ -116,7 +116,7 @@ func (t *Tester) report(c *Case, what string) {
 }
 
 // interpret runs a case; false if it ended in an exception.
-func (t *Tester) interpret(c *Case) bool {
+func (t *tester) interpret(c *testCase) bool {
 	half := len(t.data[0]) - windowSize/2
 	copy(t.data[0][half:], c.Memory[:])
 	copy(t.data[1][:windowSize/2], c.Memory[windowSize/2:])
@@ -154,7 +154,7 @@ func (t *Tester) interpret(c *Case) bool {
 }
 
 // differs compares the results of both processors and says what is different.
-func (t *Tester) differs(c *Case, memory []byte) string {
+func (t *tester) differs(c *testCase, memory []byte) string {
 	want, got := &t.out, &t.got
 	defined := c.definedFlags()
 	if want.R == got.R && want.X == got.X && want.MXCSR == got.MXCSR && want.Path == got.Path &&
@@ -195,7 +195,7 @@ const (
 )
 
 // definedFlags are the flags that the manual defines after a case.
-func (c *Case) definedFlags() uint64 {
+func (c *testCase) definedFlags() uint64 {
 	undefined := uint64(0)
 	letters := c.Row.Undefined
 	if letters == "shift" {
@@ -222,7 +222,7 @@ func (c *Case) definedFlags() uint64 {
 
 // undefinedByCount: SDM volume 2, "Flags Affected" of RCL/RCR/ROL/ROR,
 // SAL/SAR/SHL/SHR, SHLD and SHRD.
-func (c *Case) undefinedByCount() uint64 {
+func (c *testCase) undefinedByCount() uint64 {
 	n := c.Inst.Imm
 	cl := slices.ContainsFunc(c.Row.Operands, func(o isa.Operand) bool { return o.Kind == 'C' })
 	if cl {
@@ -249,7 +249,7 @@ func (c *Case) undefinedByCount() uint64 {
 	return undefined
 }
 
-func (c *Case) countBit5(cl bool) uint64 {
+func (c *testCase) countBit5(cl bool) uint64 {
 	if cl {
 		return c.In.R[1] & 32
 	}
@@ -257,7 +257,7 @@ func (c *Case) countBit5(cl bool) uint64 {
 }
 
 // undefinedResult: SHLD and SHRD by more than the operand has (SDM volume 2).
-func (c *Case) undefinedResult() bool {
+func (c *testCase) undefinedResult() bool {
 	if c.Row.Sem != "shld" && c.Row.Sem != "shrd" || c.Inst.Size != 2 {
 		return false
 	}
@@ -269,7 +269,7 @@ func (c *Case) undefinedResult() bool {
 }
 
 // hash is a fingerprint of the defined part of the result of a case.
-func (t *Tester) hash(c *Case) uint32 {
+func (t *tester) hash(c *testCase) uint32 {
 	var b []byte
 	for _, v := range t.got.R {
 		b = binary.LittleEndian.AppendUint64(b, v)

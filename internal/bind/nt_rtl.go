@@ -1,0 +1,211 @@
+package bind
+
+import (
+	"bytes"
+
+	"github.com/dirql/dirql/internal/mem"
+	"github.com/dirql/dirql/wdf"
+)
+
+func init() {
+	register(map[string]func(c *call) uint64{
+		"MmGetSystemRoutineAddress": (*call).getSystemRoutineAddress,
+		"RtlGetVersion":             (*call).getVersion,
+		"RtlCompareMemory":          (*call).compareMemory,
+		"memcmp":                    (*call).memcmp,
+		"memcpy_s":                  (*call).memcpyS,
+		"RtlInitializeBitMap":       (*call).initializeBitMap,
+		"RtlTestBit":                func(c *call) uint64 { return boolean(c.bit(uint64(c.word(1)), nil)) },
+		"RtlSetBit":                 func(c *call) uint64 { return c.setBit(true) },
+		"RtlClearBit":               func(c *call) uint64 { return c.setBit(false) },
+		"RtlFindClearBitsAndSet":    (*call).findClearBitsAndSet,
+		"RtlAnsiCharToUnicodeChar":  (*call).ansiCharToUnicodeChar,
+		"RtlUnicodeToMultiByteN":    (*call).unicodeToMultiByteN,
+		"KeBugCheck": func(c *call) uint64 {
+			c.BugCheckStack(c.word(0), [4]uint64{}, "KeBugCheck", "the driver itself stops the system", c.d.callStack(c.cpu))
+			return 0
+		},
+	})
+}
+
+// Version of Windows that the machine says it runs: Windows 10 2004, which has
+// everything that the model has.
+const (
+	windowsMajor = 10
+	windowsMinor = 0
+	windowsBuild = 19041
+)
+
+// getVersion fills in RTL_OSVERSIONINFOW (276 bytes) or the EX form (284).
+func (c *call) getVersion() uint64 {
+	p := c.arg(0)
+	switch c.load(p, 4) {
+	case 276, 284:
+	default:
+		return uint64(wdf.StatusInvalidParameter)
+	}
+	for i, v := range []uint64{windowsMajor, windowsMinor, windowsBuild, 2} {
+		c.store(p+4+uint64(4*i), 4, v)
+	}
+	c.store(p+20, 2, 0) // no service pack
+	return uint64(wdf.StatusSuccess)
+}
+
+// getSystemRoutineAddress returns the address of a routine that is implemented,
+// else NULL: a legal answer, which says that this system does not have it.
+func (c *call) getSystemRoutineAddress() uint64 {
+	name := c.unicodeText(c.arg(0))
+	addr := uint64(0)
+	if Implemented(name) {
+		addr = c.d.exportAddress(name)
+	}
+	c.Note("MmGetSystemRoutineAddress", name)
+	return addr
+}
+
+// exportAddress returns the address of a routine of the kernel, the same for
+// each question.
+func (d *Driver) exportAddress(name string) uint64 {
+	if d.exports == nil {
+		d.exports = map[string]uint64{}
+	}
+	if d.exports[name] == 0 {
+		d.exports[name] = d.importAddress("ntoskrnl.exe", name)
+	}
+	return d.exports[name]
+}
+
+// unicodeText reads a UNICODE_STRING as far as its characters are ASCII.
+func (c *call) unicodeText(addr uint64) string {
+	s := c.structureAt(addr, "UNICODE_STRING")
+	if s == nil {
+		return ""
+	}
+	n, p := min(s.get("Length"), maxText), s.get("Buffer")
+	var b []byte
+	for i := uint64(0); i+1 < n; i += 2 {
+		b = append(b, byte(c.load(p+i, 2)))
+	}
+	return string(b)
+}
+
+// compareMemory returns the number of bytes that match from the start.
+func (c *call) compareMemory() uint64 {
+	n := min(c.arg(2), maxCopy)
+	a, b := make([]byte, n), make([]byte, n)
+	c.ReadBytes(c.arg(0), a)
+	c.ReadBytes(c.arg(1), b)
+	for i := range a {
+		if a[i] != b[i] {
+			return uint64(i)
+		}
+	}
+	return n
+}
+
+func (c *call) memcmp() uint64 {
+	n := min(c.arg(2), maxCopy)
+	a, b := make([]byte, n), make([]byte, n)
+	c.ReadBytes(c.arg(0), a)
+	c.ReadBytes(c.arg(1), b)
+	return uint64(uint32(bytes.Compare(a, b)))
+}
+
+// memcpyS is memcpy_s(dest, size of dest, source, count): ERANGE (34) where the
+// destination is too small, with the destination zeroed.
+func (c *call) memcpyS() uint64 {
+	size, n := min(c.arg(1), mem.MaxAlloc), c.arg(3)
+	if n > size {
+		c.WriteBytes(c.arg(0), make([]byte, size))
+		return 34
+	}
+	p := make([]byte, n)
+	c.ReadBytes(c.arg(2), p)
+	c.WriteBytes(c.arg(0), p)
+	return 0
+}
+
+// RTL_BITMAP: number of bits (4 bytes), address of the bits at 8.
+
+func (c *call) initializeBitMap() uint64 {
+	c.store(c.arg(0), 4, uint64(c.word(2)))
+	c.store(c.arg(0)+8, 8, c.arg(1))
+	return 0
+}
+
+// bit returns bit n of the bitmap that argument 0 points to, and changes it if
+// to is given. Beyond the end it does nothing.
+func (c *call) bit(n uint64, to *bool) bool {
+	if n >= c.load(c.arg(0), 4) {
+		return false
+	}
+	p := c.load(c.arg(0)+8, 8) + n/32*4
+	w := c.load(p, 4)
+	was := w>>(n%32)&1 != 0
+	if to != nil {
+		c.store(p, 4, w&^(1<<(n%32))|boolean(*to)<<(n%32))
+	}
+	return was
+}
+
+func (c *call) setBit(to bool) uint64 {
+	c.Step()
+	c.bit(uint64(c.word(1)), &to)
+	return 0
+}
+
+// findClearBitsAndSet finds a run of clear bits, from a hint on and then from
+// the start, sets it and returns its index, 0xFFFFFFFF if there is none.
+func (c *call) findClearBitsAndSet() uint64 {
+	c.Step()
+	size, n, hint := c.load(c.arg(0), 4), uint64(c.word(1)), uint64(c.word(2))
+	if hint >= size {
+		hint = 0
+	}
+	for k := range size {
+		first := (hint + k) % size
+		if first+n > size || !c.clearRun(first, n) {
+			continue
+		}
+		set := true
+		for i := range n {
+			c.bit(first+i, &set)
+		}
+		return first
+	}
+	return 0xFFFFFFFF
+}
+
+func (c *call) clearRun(first, n uint64) bool {
+	for i := range n {
+		if c.bit(first+i, nil) {
+			return false
+		}
+	}
+	return true
+}
+
+// ansiCharToUnicodeChar takes a character from where a PUCHAR points to and
+// moves that pointer on.
+func (c *call) ansiCharToUnicodeChar() uint64 {
+	p := c.load(c.arg(0), 8)
+	c.store(c.arg(0), 8, p+1)
+	return c.load(p, 1)
+}
+
+// unicodeToMultiByteN is (destination, its size, address for the length, source,
+// bytes of source); characters beyond ASCII become '?'.
+func (c *call) unicodeToMultiByteN() uint64 {
+	n := min(uint64(c.word(1)), uint64(c.word(4))/2, maxCopy)
+	for i := range n {
+		ch := c.load(c.arg(3)+2*i, 2)
+		if ch > 0x7F {
+			ch = '?'
+		}
+		c.store(c.arg(0)+i, 1, ch)
+	}
+	if c.arg(2) != 0 {
+		c.store(c.arg(2), 4, n)
+	}
+	return uint64(wdf.StatusSuccess)
+}

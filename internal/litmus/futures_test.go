@@ -1,0 +1,154 @@
+package litmus
+
+import (
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/explore"
+	"github.com/dirql/dirql/internal/kernel"
+)
+
+// Merging is sound if states with equal fingerprints have equal futures. That is checked here at every decision of
+// every schedule, which finds what a comparison of outcome sets does not: many ways lead to one outcome.
+
+// decision is one decision of a run, with the state before it.
+type decision struct {
+	state  kernel.State
+	known  bool // the machine told the state
+	taken  int
+	future map[string]int // outcomes of the runs that went through it, by number
+}
+
+// walker records the decisions of a run.
+type walker struct {
+	source choice.Source
+	path   []decision
+	state  kernel.State
+	known  bool
+}
+
+func (w *walker) visited(h kernel.State) bool {
+	w.state, w.known = h, true
+	return false
+}
+
+func (w *walker) Choose(p *choice.Point) int {
+	taken := w.source.Choose(p)
+	w.path = append(w.path, decision{state: w.state, known: w.known, taken: taken})
+	w.known = false
+	return taken
+}
+
+// futures collects the futures of all states, depth first.
+type futures struct {
+	open   []decision // of the last run
+	closed map[kernel.State]string
+	wrong  error
+}
+
+// add takes the next run: its decisions, and its outcome.
+func (f *futures) add(path []decision, outcome string) {
+	same := 0
+	for same < len(f.open) && same < len(path) && f.open[same].taken == path[same].taken {
+		same++
+	}
+	same = min(same+1, len(f.open)) // the decision at which the two runs part is the same one
+	f.close(same)
+	for i := same - 1; i >= 0 && i < len(path); i-- {
+		f.open[i].taken = path[i].taken
+	}
+	for _, d := range path[same:] {
+		d.future = map[string]int{}
+		f.open = append(f.open, d)
+	}
+	for i := range f.open {
+		f.open[i].future[outcome]++
+	}
+}
+
+// close ends all decisions but the first n: every run that goes through them is known.
+func (f *futures) close(n int) {
+	for _, d := range f.open[n:] {
+		if !d.known {
+			continue
+		}
+		var text strings.Builder
+		for _, o := range slices.Sorted(maps.Keys(d.future)) {
+			fmt.Fprintf(&text, "%d schedules end with %s\n", d.future[o], o)
+		}
+		before, ok := f.closed[d.state]
+		if ok && before != text.String() && f.wrong == nil {
+			f.wrong = fmt.Errorf("two states with one fingerprint have different futures:\n%sand\n%s", before, &text)
+		}
+		f.closed[d.state] = text.String()
+	}
+	f.open = f.open[:n]
+}
+
+// equalFutures checks the futures of the states of a test, and returns the number of its schedules, 0 if they are more
+// than a bound.
+func equalFutures(lt *Test, bound int) (schedules int, err error) {
+	b, err := newBench(lt)
+	if err != nil {
+		return 0, err
+	}
+	defer b.m.Close()
+	f := &futures{closed: map[kernel.State]string{}}
+	found := explore.Plain(func(source choice.Source, _ func(kernel.State) bool) explore.Result {
+		w := &walker{source: source}
+		o, _ := b.run(w, w.visited, nil)
+		f.add(w.path, o.String())
+		return explore.Result{Outcome: o.String()}
+	}, explore.Limits{Runs: bound})
+	if !found.Complete {
+		return 0, nil
+	}
+	f.close(0)
+	return found.Runs, f.wrong
+}
+
+func TestEqualStatesHaveEqualFutures(t *testing.T) {
+	src, err := os.ReadFile(filepath.Join("testdata", "rules.litmus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	list, err := Parse("rules.litmus", src)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, lt := range slices.Concat(mustCatalogue(t), list) {
+		if n, err := equalFutures(lt, judgedRuns); err != nil {
+			t.Errorf("%s, %d schedules: %v", lt.ID, n, err)
+		}
+	}
+}
+
+func TestEqualStatesHaveEqualFuturesInRandomTests(t *testing.T) {
+	judged, schedules := 0, 0
+	seeds := uint64(150)
+	if testing.Short() {
+		seeds = 50
+	}
+	for seed := range seeds {
+		src := randomTest(seed + 1000)
+		list, err := Parse("random", []byte(src))
+		if err != nil {
+			t.Fatal(err)
+		}
+		n, err := equalFutures(list[0], 500)
+		if err != nil {
+			t.Fatalf("seed %d, %d schedules: %v\n%s", seed, n, err, src)
+		}
+		if n > 0 {
+			judged++
+			schedules += n
+		}
+	}
+	t.Logf("%d tests judged, %d schedules", judged, schedules)
+}
