@@ -101,10 +101,14 @@ func TestWDFI2to10CreateInDeviceAdd(t *testing.T) {
 // In EvtDevicePrepareHardware resources are needed (WDFI-7), and at any other
 // time interrupts cannot be made (WDFI-5).
 func TestWDFI5WDFI7CreateInPrepareHardware(t *testing.T) {
+	withResources := func(c *wdf.InterruptConfig) {
+		r := wdf.Resource{Type: wdf.CmResourceTypeInterrupt, Level: 6, Vector: 0x61, Affinity: 1, Flags: 3, MessageCount: 1}
+		c.InterruptRaw, c.InterruptTranslated = &r, &r
+	}
 	d := driver{}
 	d.pnp = func(b *bench, s *wdf.Sys, name string) wdf.NTSTATUS {
 		if name != "PrepareHardware" {
-			tryCreate(b, s, []create{{"WDFI-5 in " + name, nil, wdf.StatusInvalidDeviceState}}, nil)
+			tryCreate(b, s, []create{{"WDFI-5 in " + name, nil, wdf.StatusInvalidDeviceState}}, withResources)
 			return wdf.StatusSuccess
 		}
 		tryCreate(b, s, []create{
@@ -113,16 +117,13 @@ func TestWDFI5WDFI7CreateInPrepareHardware(t *testing.T) {
 			{"WDFI-7 no translated", func(c *wdf.InterruptConfig, a *wdf.ObjectAttributes) { c.InterruptTranslated = nil }, wdf.StatusInvalidDeviceState},
 			{"WDFI-7 zeroed", func(c *wdf.InterruptConfig, a *wdf.ObjectAttributes) { c.ShareVector = wdf.False }, wdf.StatusInvalidDeviceState},
 			{"WDFI-7 share", func(c *wdf.InterruptConfig, a *wdf.ObjectAttributes) { c.ShareVector = wdf.True }, wdf.StatusInvalidDeviceState},
-		}, func(c *wdf.InterruptConfig) {
-			r := wdf.Resource{Type: wdf.CmResourceTypeInterrupt, Level: 6, Vector: 0x61, Affinity: 1, Flags: 3, MessageCount: 1}
-			c.InterruptRaw, c.InterruptTranslated = &r, &r
-		})
+		}, withResources)
 		return wdf.StatusSuccess
 	}
 	scenario(t, d, func(b *bench) {
 		b.startDevice()
 		b.do(func(s *wdf.Sys) {
-			tryCreate(b, s, []create{{"WDFI-5 started", nil, wdf.StatusInvalidDeviceState}}, nil)
+			tryCreate(b, s, []create{{"WDFI-5 started", nil, wdf.StatusInvalidDeviceState}}, withResources)
 		})
 		b.power(wdf.PowerDeviceD3)
 		b.power(wdf.PowerDeviceD0)

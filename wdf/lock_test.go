@@ -55,6 +55,20 @@ func TestOBJ15ReleaseByAnother(t *testing.T) {
 	}
 }
 
+// A second release is one by a thread that does not own the lock.
+func TestOBJ15ReleaseTwice(t *testing.T) {
+	b := newBench(t, driver{})
+	var lock wdf.WDFSPINLOCK
+	b.stop(func(s *wdf.Sys) {
+		lock = must(s.WdfSpinLockCreate(nil))
+		s.WdfSpinLockAcquire(lock)
+		s.WdfSpinLockRelease(lock)
+		s.KeRaiseIrql(wdf.DispatchLevel)
+		s.WdfSpinLockRelease(lock)
+	})
+	b.wantBugCheck("OBJ-15", 0x10D, 0xB, uint64(lock), 1)
+}
+
 // A spin lock excludes code on the other processor.
 func TestOBJ15Exclusion(t *testing.T) {
 	b := newBench(t, driver{processors: 2})

@@ -74,61 +74,103 @@ func (s *Sys) dispatch(q queueID, fresh requestID) bool {
 	return true
 }
 
-// turn delivers one thing and reports whether to look again. The order is: what
-// has ended, what the power manager wants, requests. While it looks nobody else
-// changes the queue; a callback is called without that protection, and after it
-// everything may be different.
+// due is what a queue has to deliver.
+type due uint8
+
+const (
+	dueNothing         due = iota
+	dueCancel              // EvtRequestCancel
+	dueCanceledOnQueue     // EvtIoCanceledOnQueue
+	dueStopped             // EvtIoQueueState of WdfIoQueueStop
+	duePurged              // EvtIoQueueState of WdfIoQueuePurge and WdfIoQueueDrain
+	duePower               // the next part of a power transition
+	dueEnd                 // the queue was deleted and is empty
+	dueReady               // EvtIoQueueState of WdfIoQueueReadyNotify
+	dueRequest             // the next request, if there is one
+)
+
+// due says what comes next: what has ended, what the power manager wants,
+// requests. arriving says that there is a request that is not in the queue yet.
+func (p *queue) due(arriving bool) due {
+	last := p.loops == 1 // no callback of this queue is running elsewhere
+	empty := p.lists[listWaiting].count+p.driverCount == 0 && !arriving
+	switch {
+	case p.lists[listCancelled].first != 0 && !p.power.notifying():
+		return dueCancel
+	case p.lists[listCancelledOnQueue].first != 0 && !p.power.notifying():
+		return dueCanceledOnQueue
+	case p.stopped.callback != 0 && last && p.driverCount == 0:
+		return dueStopped
+	case p.purged.callback != 0 && last && empty:
+		return duePurged
+	case p.power.changing():
+		return duePower
+	case p.disposing && last && empty:
+		return dueEnd
+	case p.power == queueOff, !p.dispatches:
+		return dueNothing
+	case p.kind == IoQueueDispatchManual && p.ready.callback != 0 && p.filled:
+		return dueReady
+	case p.kind == IoQueueDispatchManual,
+		p.kind == IoQueueDispatchSequential && p.driverCount > 0,
+		p.kind == IoQueueDispatchParallel && uint32(p.driverCount) >= p.limit:
+		return dueNothing
+	}
+	return dueRequest
+}
+
+// turn delivers one thing and reports whether to look again. While it looks
+// nobody else changes the queue; a callback is called without that protection,
+// and after it everything may be different. A request that arrives is presented
+// at once if nothing comes before it, else it waits in the queue.
 func (s *Sys) turn(q queueID, fresh *requestID) bool {
 	f := s.f
 	p := &f.queues[q]
-	last := p.loops == 1 // no callback of this queue is running elsewhere
-	empty := p.lists[listWaiting].count+p.driverCount == 0 && *fresh == 0
-	switch {
-	case p.lists[listCancelled].first != 0 && !p.power.notifying():
+	if p.kind == IoQueueDispatchManual {
 		f.enqueue(q, take(fresh))
+	}
+	d := p.due(*fresh != 0)
+	if d != dueRequest {
+		f.enqueue(q, take(fresh))
+	}
+	switch d {
+	case dueNothing:
+		return false
+	case dueCancel:
 		s.tellCancelled(q)
-		return true
-	case p.lists[listCancelledOnQueue].first != 0 && !p.power.notifying():
-		f.enqueue(q, take(fresh))
+	case dueCanceledOnQueue:
 		s.tellCancelledOnQueue(q)
-		return true
-	case p.stopped.callback != 0 && last && p.driverCount == 0:
-		f.enqueue(q, take(fresh))
+	case dueStopped:
 		c := p.stopped
 		p.stopped, p.cancelReturned = stateCallback{}, false
 		s.tellState(q, atStopped, 0, c)
-		return true
-	case p.purged.callback != 0 && last && empty:
+	case duePurged:
 		c := p.purged
 		p.purged, p.cancelReturned = stateCallback{}, false
 		s.tellState(q, atPurged, p.serial, c)
-		return true
-	case p.power.changing():
-		f.enqueue(q, take(fresh))
+	case duePower:
 		return s.powerTurn(q)
-	case p.disposing && last && empty:
+	case dueEnd:
 		p.gone = true
 		return false
-	case p.power == queueOff, !p.dispatches:
-		f.enqueue(q, take(fresh))
-		return false
-	case p.kind == IoQueueDispatchManual:
-		f.enqueue(q, take(fresh))
-		if p.ready.callback == 0 || !p.filled {
-			return false
-		}
+	case dueReady:
 		p.filled = false
 		s.tellState(q, atReady, p.serial, p.ready)
-		return true
-	case p.kind == IoQueueDispatchSequential && p.driverCount > 0,
-		p.kind == IoQueueDispatchParallel && uint32(p.driverCount) >= p.limit:
-		f.enqueue(q, take(fresh))
-		return false
+	case dueRequest:
+		return s.presentNext(q, fresh)
 	}
+	return true
+}
+
+// presentNext presents the first request of the queue, else the one that arrives,
+// and reports whether there was one.
+func (s *Sys) presentNext(q queueID, fresh *requestID) bool {
+	f := s.f
 	r := f.takeNext(q, listWaiting)
 	if r != 0 {
 		f.enqueue(q, take(fresh))
 	} else if r = take(fresh); r != 0 {
+		p := &f.queues[q]
 		f.requests[r].queue = q
 		p.filled, p.fillNext = true, false
 	} else {

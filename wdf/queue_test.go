@@ -489,8 +489,8 @@ func (l *lockDriver) prepare(x *ioBench, under bool) {
 func (l *lockDriver) complete(s *wdf.Sys) { s.KeInsertQueueDpc(l.dpc, 0, 0) }
 
 // Litmus L-40 (a): nobody is in the dispatch loop, so that the completion calls
-// EvtIoDefault of the next request, which wants the lock.
-func TestIOQ3CompletionReentersTheDriver(t *testing.T) {
+// EvtIoDefault of the next request, which wants the lock (IOQ-3, IOQ-5).
+func TestIOQ5CompletionUnderALock(t *testing.T) {
 	l := &lockDriver{}
 	ioScenario(t, driver{}, []queueSpec{l.spec(nil)}, func(x *ioBench) {
 		l.prepare(x, true)
@@ -853,7 +853,7 @@ func TestIOQ1RetrieveFromOtherQueues(t *testing.T) {
 
 // EvtIoDefault and EvtRequestCancel never overlap under automatic serialization,
 // and can otherwise (SER-1, IOQ-11).
-func TestIOQ11CancelIsSerialized(t *testing.T) {
+func TestIOQ11SER1CancelIsSerialized(t *testing.T) {
 	for _, scope := range []wdf.SynchronizationScope{wdf.SynchronizationScopeQueue, wdf.SynchronizationScopeDevice, wdf.SynchronizationScopeNone} {
 		var cancel wdf.Callback
 		x := newIO(t, driver{processors: 2, add: func(b *bench, s *wdf.Sys) {}}, queueSpec{

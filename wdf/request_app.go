@@ -145,7 +145,7 @@ func (s *Sys) route(r requestID) (queueID, NTSTATUS) {
 	switch {
 	case q == 0:
 		return 0, StatusInvalidDeviceRequest
-	case !f.queues[q].accepts:
+	case !f.queues[q].accepts || f.queues[q].gone:
 		return 0, StatusInvalidDeviceState
 	}
 	return q, StatusSuccess

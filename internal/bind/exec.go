@@ -10,6 +10,10 @@ import (
 // visible access and no call comes to a scheduling point all the same.
 const slice = 10_000
 
+// maxSlices is the number of slices in a row after which a routine is taken to
+// loop for ever: 200 million instructions.
+const maxSlices = 20_000
+
 // Execute implements kernel.Executor: it calls guest code at addr on the stack
 // of the thread, on top of what runs there, and returns RAX. The interpreter
 // stops before everything that is visible to others; the loop here lets the
@@ -17,12 +21,15 @@ const slice = 10_000
 func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 	c := d.enter(t, addr, a)
 	defer d.leave(t)
-	for {
+	for slices := 0; ; slices++ {
 		irql := t.IRQL()
 		c.CR8, c.StopPageable, c.ID = uint64(irql), irql >= kernel.DispatchLevel, uint32(t.Processor())
 		before := c.Retired
 		stop := c.Run(slice)
 		t.Retire(c.Retired - before)
+		if stop != x86.StopLimit {
+			slices = 0
+		}
 		switch stop {
 		case x86.StopTrap:
 			if c.RIP == returnAddr {
@@ -30,6 +37,9 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 			}
 			d.trap(t, c)
 		case x86.StopLimit:
+			if slices == maxSlices {
+				d.endless(t, c)
+			}
 			t.Step()
 		case x86.StopVisible:
 			t.Step()

@@ -42,9 +42,31 @@ func (d *Driver) pageable(t *kernel.Thread, c *x86.CPU) {
 		"%s at %s: it may not be resident, and cannot be paged in here", what, trace.LevelName(irql)), d.callStack(c))
 }
 
+// endless ends a run in which a routine executes without end and without
+// looking at anything that others could change.
+func (d *Driver) endless(t *kernel.Thread, c *x86.CPU) {
+	text := fmt.Sprintf("%s executes %d instructions in a row without an access or a call that others could notice: it does not end",
+		d.m.NameOf(c.RIP), slice*maxSlices)
+	if t.IRQL() >= kernel.DispatchLevel {
+		text += "; Windows would end in DPC_WATCHDOG_VIOLATION (0x133)"
+	}
+	t.StopStack(kernel.Finding{Rule: "endless loop", Clause: "WD-1", Text: text}, d.callStack(c))
+}
+
+// overflow reports whether an address is in the guard page below the stack of a
+// thread.
+func (d *Driver) overflow(t *kernel.Thread, addr uint64) bool {
+	bottom := d.stackTop(t.ID()) - stackPages*mem.PageSize
+	return addr < bottom && addr >= bottom-mem.PageSize
+}
+
 // fault reports an access or a fetch that cannot be done.
 func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
 	size := int(c.Access.Size)
+	if d.overflow(t, f.Addr) {
+		t.BugCheckStack(0x7F, [4]uint64{8, f.Addr}, "kernel stack", fmt.Sprintf(
+			"the kernel stack of %d bytes is used up: recursion, or too many local variables", stackPages*mem.PageSize), d.callStack(c))
+	}
 	t.GuestFault(f, c.RIP, d.callStack(c))
 	// Without special pool the access is done all the same (VER-7).
 	if f.Access == mem.Load {

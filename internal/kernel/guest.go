@@ -42,6 +42,12 @@ func (t *Thread) BugCheckStack(code uint32, params [4]uint64, clause, text strin
 	t.BugCheck(code, params, clause, text)
 }
 
+// StopStack is Stop with the calls of guest code, innermost first.
+func (t *Thread) StopStack(f Finding, stack []string) {
+	t.guest = stack
+	t.stop(f)
+}
+
 // Note puts a line of driver code into the trace.
 func (t *Thread) Note(name, text string) {
 	if t.m.Trace.On() {

@@ -2,6 +2,8 @@ package kernel_test
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	"github.com/dirql/dirql/internal/kernel"
@@ -384,5 +386,27 @@ func TestEveryInterleavingWithInterrupt(t *testing.T) {
 	// On processor 0: ii aa, a ii a, aa ii; each merged with bb.
 	if want := 3 * binomial(6, 2); len(got) != want {
 		t.Errorf("%d orders, want %d: %q", len(got), want, got)
+	}
+}
+
+// A thread that was preempted and got its processor back has not made its next
+// step yet: the thread that it follows can go on elsewhere before that.
+func TestIRQL13SwitchIsAStep(t *testing.T) {
+	b := newBench(t, kernel.Config{Processors: 2, QuantumEnd: true})
+	x := b.cell()
+	got := b.outcomes(func() {
+		for i, affinity := range []uint64{1, 3} {
+			b.threadWith(kernel.ThreadParams{Affinity: affinity}, func(t *kernel.Thread) {
+				for range 2 {
+					t.Load(x, 8)
+					b.note("%c%d", 'a'+i, t.Processor())
+				}
+			})
+		}
+	}, b.noteOutcome)
+	for _, want := range []string{"a0 b0 b1 a0", "a0 a0 b0 b0", "b0 a0 b1 a0", "a0 b1 b1 a0", "b0 a0 b0 a0"} {
+		if !slices.Contains(got, want) {
+			t.Errorf("not reached: %s; reached:\n%s", want, strings.Join(got, "\n"))
+		}
 	}
 }

@@ -129,16 +129,19 @@ type Machine struct {
 	state   // plain data, see snapshot.go
 	threads []*Thread
 
-	next    int // processor that steps next, set before a coroutine yields
-	forced  int // processor that must step next, plus 1; 0: none. See Interrupt
-	ended   bool
-	reason  Reason
-	pool    coroutinePool
-	alts    []choice.Alternative // scratch of alternatives
-	events  []uint32             // scratch of alternatives
-	scratch []byte               // scratch of Hash
-	names   map[uint64]string    // names of objects for the trace; looked up only
-	named   []naming             // in which order names were given
+	next int // processor that steps next, set before a coroutine yields
+	// handedOn says that the next processor got its thread by a switch: the
+	// thread has no turn yet.
+	handedOn bool
+	forced   int // processor that must step next, plus 1; 0: none. See Interrupt
+	ended    bool
+	reason   Reason
+	pool     coroutinePool
+	alts     []choice.Alternative // scratch of alternatives
+	events   []uint32             // scratch of alternatives
+	scratch  []byte               // scratch of Hash
+	names    map[uint64]string    // names of objects for the trace; looked up only
+	named    []naming             // in which order names were given
 }
 
 // naming is a name that was given, with the one that it replaced.

@@ -144,7 +144,7 @@ func (t *Thread) resume() {
 	if t.co == nil {
 		t.co = t.m.pool.start(t.main)
 	}
-	t.turn = true
+	t.turn, t.m.handedOn = !t.m.handedOn, false
 	t.co.next()
 	if t.co.finished() {
 		t.m.pool.put(t.co)
@@ -244,7 +244,7 @@ func (t *Thread) switchTo(to *Thread) {
 		t.m.makeReady(t)
 	}
 	t.m.setCurrent(p, to)
-	t.m.next = t.m.pick(p)
+	t.m.next, t.m.handedOn = p.id, true
 	t.suspend()
 }
 

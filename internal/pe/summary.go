@@ -102,6 +102,17 @@ type Binding struct {
 	Major, Minor, Build uint32
 	Functions           uint32 // length of the function table that the driver knows
 	RVA                 uint32
+	Table               uint32 // RVA of the function table, or of the pointer to it; 0 if the file does not tell
+}
+
+// Bytes returns the file's bytes from an RVA to the one behind, fewer where the
+// section ends before.
+func (f *File) Bytes(begin, end uint32) []byte {
+	b := f.at(begin)
+	if end < begin {
+		return nil
+	}
+	return b[:min(len(b), int(end-begin))]
 }
 
 // Binding looks for the WDF_BIND_INFO of a KMDF driver: a structure with its
@@ -122,7 +133,8 @@ func (f *File) Binding() *Binding {
 		if size := word(0); size < 0x30 || size > 0x100 {
 			continue
 		}
-		return &Binding{Major: word(0x10), Minor: word(0x14), Build: word(0x18), Functions: word(0x1C), RVA: rva - 8}
+		table, _ := f.pointerAt(rva - 8 + 0x20)
+		return &Binding{Major: word(0x10), Minor: word(0x14), Build: word(0x18), Functions: word(0x1C), RVA: rva - 8, Table: table}
 	}
 	return nil
 }
