@@ -68,6 +68,7 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
 	r := &rig{s: s, m: m, f: wdf.NewFramework(m), bus: pci.NewBus(m)}
+	r.f.SetConfigSpace(r.bus)
 	d := s.Device
 	r.slot, err = r.bus.Add(d.Model(), pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free})
 	if err != nil {

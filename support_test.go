@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/dirql/dirql/internal/bind"
 	"github.com/dirql/dirql/internal/kernel"
 	_ "github.com/dirql/dirql/wdf" // registers its routines
 )
@@ -19,8 +20,9 @@ var update = flag.Bool("update", false, "write docs/SUPPORT.md")
 // notYet is the part of SUPPORT.md that no table tells.
 const notYet = `# What is supported
 
-Written by ` + "`go test . -run TestSupport -update`" + ` from the routines that the program registers. A routine that is not listed does
-not exist yet: a driver in Go does not compile with it.
+Written by ` + "`go test . -run TestSupport -update`" + ` from the routines that the program registers. A .sys driver that calls
+one that is not listed stops there, with its name and the caller (exit code 3); a driver in Go does not compile with it.
+` + "`dirql inspect FILE.sys`" + ` says which of them a driver needs.
 
 ## Not supported yet
 
@@ -28,7 +30,10 @@ These stop the run by name (exit code 3) or are refused by the command line:
 
 | what | where it will come |
 |---|---|
-| .sys driver binaries | the next step of the project |
+| KMDF and kernel routines that are not listed below | the next step of the project: those that most drivers use first |
+| structured exception handling (__try, __except) in .sys drivers | the next step of the project |
+| bus interfaces, child devices, class extensions (WdfVersionBindClass) | the next step of the project |
+| kernel variables as imports (IoFileObjectType and the like), the processor block behind gs: | the next step of the project |
 | passive-level interrupts (WDF_INTERRUPT_CONFIG.PassiveHandling), wake interrupts (CanWakeDevice) | with the complete interrupt model |
 | WDF_INTERRUPT_CONFIG.ReportInactiveOnPowerDown, WdfInterruptReportActive, WdfInterruptReportInactive | with the complete interrupt model |
 | interrupt policy (WdfInterruptSetPolicy, WdfInterruptSetExtendedPolicy) | with the complete interrupt model |
@@ -54,8 +59,11 @@ func TestSupport(t *testing.T) {
 	names := kernel.ServiceNames()
 	slices.Sort(names)
 	framework := func(n string) bool { return strings.HasPrefix(n, "Wdf") }
-	list(&b, "Framework routines", names, framework)
-	list(&b, "Kernel routines", names, func(n string) bool { return !framework(n) })
+	list(&b, "Framework routines for drivers in Go", names, framework)
+	list(&b, "Kernel routines for drivers in Go", names, func(n string) bool { return !framework(n) })
+	names = bind.ImplementedNames()
+	list(&b, "Framework routines for .sys drivers", names, framework)
+	list(&b, "Kernel routines for .sys drivers", names, func(n string) bool { return !framework(n) })
 	if *update {
 		if err := os.WriteFile("docs/SUPPORT.md", []byte(b.String()), 0o666); err != nil {
 			t.Fatal(err)

@@ -36,6 +36,8 @@ type Driver struct {
 	running [][]*x86.CPU                // by thread: the nested calls of guest code
 	spare   []*x86.CPU
 
+	busRoutines uint64 // address of the first routine of BUS_INTERFACE_STANDARD
+
 	state
 }
 
@@ -65,6 +67,8 @@ func Load(f *wdf.Framework, file *pe.File, pdbName string, pdb []byte) (*Driver,
 		image.Bind(m.Mem, *s, d.importAddress(s.DLL, importName(s.Import)))
 	}
 	d.driverObject = m.Mem.Alloc(driverObjectSize, kernel.PoolTag("Driv"), false, 0)
+	f.SetDriverObject(d.driverObject)
+	d.busRoutines = d.addBusRoutines()
 	d.registryPath = d.unicodeString(`\Registry\Machine\System\CurrentControlSet\Services\` + file.BaseName())
 	m.SetExecutor(d)
 	m.SetSymbols(d.symbol)

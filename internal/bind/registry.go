@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"github.com/dirql/dirql/internal/ddi"
@@ -30,6 +32,10 @@ func register(routines map[string]func(c *call) uint64) {
 
 // Implemented reports whether a routine is implemented.
 func Implemented(name string) bool { return implemented[name] != nil }
+
+// ImplementedNames returns the names of all routines that .sys drivers can
+// call, sorted.
+func ImplementedNames() []string { return slices.Sorted(maps.Keys(implemented)) }
 
 // importAddress returns the address that stands for a routine.
 func (d *Driver) importAddress(module, name string) uint64 {

@@ -81,3 +81,11 @@ func TestMergingIsSoundForRandomPrograms(t *testing.T) {
 	t.Logf("%d programs, %d passed over; %d runs without merging, %d with (%d states), %d outcomes",
 		done, passed, plainRuns, mergedRuns, states, outcomes)
 }
+
+// FuzzMerging does the same for programs of any seed.
+func FuzzMerging(f *testing.F) {
+	f.Add(uint64(1), uint8(3))
+	f.Fuzz(func(t *testing.T, seed uint64, size uint8) {
+		sameOutcomes(t, newGenerator(seed).program(1+int(size%8)), 2000)
+	})
+}

@@ -51,8 +51,7 @@ func with(p ...uint64) func(*bench) [4]uint64 {
 	}
 }
 
-// at returns a list of parameters in which a block of the bench, the n-th one
-// that the test allocated, has its place.
+// at returns the address of the n-th block of the test that was not freed.
 func (b *bench) at(n int) uint64 {
 	var addr uint64
 	b.Mem.Live(func(a *mem.Alloc) {

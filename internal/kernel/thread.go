@@ -237,7 +237,7 @@ func (t *Thread) leaveProcessor() {
 }
 
 // switchTo is the step in which this processor goes on with another thread.
-// When it returns this thread has been given a processor and its turn again.
+// When it returns this thread has been given a processor again.
 func (t *Thread) switchTo(to *Thread) {
 	p := t.proc()
 	if t.id != p.idle {

@@ -138,7 +138,7 @@ func (c *CPU) admit(a Access, need mem.Access) bool {
 	case f.Kind != mem.NoFault:
 		return c.halt(StopFault, a, f)
 	case c.StopPageable && both&mem.Pageable != 0:
-		if !c.allowed {
+		if !c.allowed && !c.atomic {
 			return c.halt(StopPageable, a, f)
 		}
 		c.noted = true

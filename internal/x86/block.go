@@ -8,8 +8,9 @@ import (
 
 // Basic blocks of pre-decoded instructions. A block is valid as long as its
 // bytes are in memory: they are compared at the first use in each Run, and
-// again after the processor has written to a page with code. Blocks end with a
-// jump, before a page boundary, or after maxBlock instructions.
+// again after the processor has written to an executable page. (A write to code
+// through another address of the page is seen by the next Run.) Blocks end with
+// a jump, before a page boundary, or after maxBlock instructions.
 
 const (
 	maxBlock  = 32

@@ -50,8 +50,9 @@ const (
 	// StopVisible: the next access (CPU.Access) is to a page that is not
 	// private. Allow lets exactly this access happen.
 	StopVisible
-	// StopPageable: with CPU.StopPageable, the next access or fetch is to
-	// pageable memory. Allow lets a load or store happen.
+	// StopPageable: with CPU.StopPageable, the next access, or the fetch at RIP
+	// (then CPU.Fault.Access is mem.Fetch), is to pageable memory. Allow lets a
+	// load or store happen.
 	StopPageable
 	// StopDevice: the next access is to a device register: Supply the value of
 	// a load; do a store (Access.Value) and Allow.
@@ -235,10 +236,13 @@ func (c *CPU) Abandon() { c.allowed, c.logN, c.logAt, c.last = false, 0, 0, stop
 func (c *CPU) Allow() {
 	switch c.last {
 	case StopVisible, StopPageable:
+		if c.last == StopPageable && c.Fault.Access == mem.Fetch {
+			panic("BUG: x86: Allow of execution: clear StopPageable")
+		}
 		c.allowed = true
 	case StopDevice, StopFault:
 		if c.Access.Kind == Read || c.Fault.Access == mem.Fetch {
-			panic("BUG: x86: Allow, but a load needs a value: Supply")
+			panic("BUG: x86: Allow, but a load needs a value (Supply), and a fetch cannot go on")
 		}
 		c.note(logEntry{addr: c.Access.Addr, size: c.Access.Size, kind: logStore})
 	case StopPrivileged:
@@ -272,6 +276,9 @@ func (c *CPU) SupplyWide(v XMM) {
 }
 
 // Run executes until something needs the embedder, at most limit instructions.
+// Between two Runs anything may change: memory, registers, the switches. Only
+// while Pending, the processor has to go on with its instruction before it can
+// take an interrupt, as a real one would.
 func (c *CPU) Run(limit uint64) Stop {
 	c.begin(limit)
 	if limit > 0 && (c.allowed || c.logN > 0) {

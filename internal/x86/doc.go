@@ -14,7 +14,7 @@
 //     is a stop.
 //   - Bytes of pages are kept for one Run only: everything else in the machine
 //     may change memory in between.
-//   - No host floating point: fp.go computes with integers, so that every host
+//   - No host floating point: softfloat.go computes with integers, so that every host
 //     gives the same bits.
 package x86
 

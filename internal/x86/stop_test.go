@@ -213,6 +213,18 @@ func TestPageable(t *testing.T) {
 	m.equal("access", uint64(m.Fault.Access), uint64(mem.Fetch))
 }
 
+// TestPageableLock: a locked access to pageable memory is one access, too.
+func TestPageableLock(t *testing.T) {
+	m := asm(t, "f0ff03"+"f4")
+	m.R[x86.RBX] = m.space.Map(mem.PagedPool, 1, mem.Read|mem.Write|mem.Pageable)
+	m.StopPageable, m.StopVisible = true, true
+	m.run(10, x86.StopPageable)
+	m.access(x86.Access{Addr: m.R[x86.RBX], Size: 4, Kind: x86.ReadWrite})
+	m.Allow()
+	m.run(10, x86.StopPrivileged)
+	m.equal("memory", m.load(m.R[x86.RBX], 4), 1)
+}
+
 // TestExceptions: vector, and nothing has changed.
 func TestExceptions(t *testing.T) {
 	for _, c := range []struct {

@@ -24,21 +24,47 @@ type tester struct {
 
 	cpu   *x86.CPU
 	space *mem.Space
-	data  [2]*[mem.PageSize]byte
+	pages pageKind
+	stops int                    // accesses that were answered
+	data  [2]*[mem.PageSize]byte // the data area
 	out   hostcpu.State
 	got   hostcpu.State
 	after [windowSize]byte
 }
 
+// pageKind is what the data area is for the interpreter: the results have to be
+// the same.
+type pageKind int
+
+const (
+	privatePages pageKind = iota
+	visiblePages          // it stops before every access
+	devicePages           // each access is done here, not by the interpreter
+)
+
 // newTester returns a tester; host may be nil.
-func newTester(host *hostcpu.Host) *tester {
-	t := &tester{Host: host, space: mem.NewAt(mem.Images, hostcpu.Base)}
-	t.space.Map(mem.Images, 4, mem.Read|mem.Write|mem.Private)
+func newTester(host *hostcpu.Host) *tester { return newTesterOn(host, privatePages) }
+
+func newTesterOn(host *hostcpu.Host, pages pageKind) *tester {
+	t := &tester{Host: host, space: mem.NewAt(mem.Images, hostcpu.Base), pages: pages}
+	t.space.Map(mem.Images, 2, mem.Read|mem.Write)
+	switch pages {
+	case devicePages:
+		t.space.MapDevice(mem.Images, 2)
+	case visiblePages:
+		t.space.Map(mem.Images, 2, mem.Read|mem.Write)
+	default:
+		t.space.Map(mem.Images, 2, mem.Read|mem.Write|mem.Private)
+	}
 	t.space.Map(mem.Images, hostcpu.NumSlots*hostcpu.SlotSize/mem.PageSize, mem.Read|mem.Write|mem.Exec|mem.Private)
 	for i := range t.data {
 		t.data[i], _, _ = t.space.PageFor(hostcpu.Data+uint64(i)*mem.PageSize, mem.Store)
+		if pages == devicePages {
+			t.data[i] = new([mem.PageSize]byte)
+		}
 	}
 	t.cpu = x86.New(t.space)
+	t.cpu.StopVisible = pages == visiblePages
 	return t
 }
 
@@ -130,10 +156,9 @@ func (t *tester) interpret(c *testCase) bool {
 	cpu.MXCSR = c.In.MXCSR
 	cpu.RIP = c.Addr()
 	for i := 0; ; i++ {
-		if stop := cpu.Run(1); stop != x86.StopLimit {
+		if stop := cpu.Run(1); stop != x86.StopLimit && !t.answer(stop) {
 			return false
-		}
-		if cpu.RIP != c.Addr() || i > 100 {
+		} else if cpu.RIP != c.Addr() || i > 100 {
 			break
 		}
 	}
@@ -151,6 +176,38 @@ func (t *tester) interpret(c *testCase) bool {
 	copy(t.after[:], t.data[0][half:])
 	copy(t.after[windowSize/2:], t.data[1][:])
 	return true
+}
+
+// answer lets an access happen that the interpreter has stopped before.
+func (t *tester) answer(stop x86.Stop) bool {
+	a := t.cpu.Access
+	t.stops++
+	switch {
+	case stop == x86.StopVisible:
+		t.cpu.Allow()
+	case stop == x86.StopDevice && a.Kind == x86.Read:
+		var b [16]byte
+		for i := range b[:a.Size] {
+			b[i] = *t.at(a.Addr + uint64(i))
+		}
+		t.cpu.SupplyWide(x86.XMM{Lo: binary.LittleEndian.Uint64(b[:]), Hi: binary.LittleEndian.Uint64(b[8:])})
+	case stop == x86.StopDevice:
+		b := binary.LittleEndian.AppendUint64(nil, a.Value.Lo)
+		b = binary.LittleEndian.AppendUint64(b, a.Value.Hi)
+		for i, v := range b[:a.Size] {
+			*t.at(a.Addr + uint64(i)) = v
+		}
+		t.cpu.Allow()
+	default:
+		return false
+	}
+	return true
+}
+
+// at is a byte of the data area.
+func (t *tester) at(addr uint64) *byte {
+	off := addr - hostcpu.Data
+	return &t.data[off/mem.PageSize%2][off%mem.PageSize]
 }
 
 // differs compares the results of both processors and says what is different.
