@@ -37,6 +37,8 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | passive-level interrupts (WDF_INTERRUPT_CONFIG.PassiveHandling), wake interrupts (CanWakeDevice) | with the complete interrupt model |
 | WDF_INTERRUPT_CONFIG.ReportInactiveOnPowerDown, WdfInterruptReportActive, WdfInterruptReportInactive | with the complete interrupt model |
 | interrupt policy (WdfInterruptSetPolicy, WdfInterruptSetExtendedPolicy) | with the complete interrupt model |
+| checks of the framework's verifier: unmodified resource descriptors (WDFI-11), lock released by a callback (SER-8), lock order (SER-9), VER-5 | with the complete interrupt model |
+| WdfInterruptTryToAcquireLock, rebalancing of resources (WDFI-34) | with the complete interrupt model |
 | threaded DPCs (KeInitializeThreadedDpc) | with the complete interrupt model |
 | queued spin locks, interrupt spin locks of WDM (KeAcquireInterruptSpinLock) | with the complete interrupt model |
 | direct and neither I/O, MDLs, user-mode addresses | with the complete interrupt model |

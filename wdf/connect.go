@@ -31,7 +31,11 @@ func (s *Sys) assignInterrupts(dev id) {
 				s.note(trace.Framework, f.m.NameOf(uint64(dev.handle())), "an interrupt resource is left over")
 				return
 			}
-			f.interrupts[n].assign(r, message)
+			in := &f.interrupts[n]
+			in.assign(r, message)
+			if in.share != UseDefault && !in.message {
+				in.shared = in.share == True // WDFI-21
+			}
 			n++
 		}
 	}

@@ -49,7 +49,18 @@ type DeviceInit struct {
 	callbacks        PnpPowerEventCallbacks
 	requestContext   *ObjectAttributes
 	notPowerPageable bool
+	settings         deviceSettings
+	location         uint32
 	device           id
+}
+
+// deviceSettings are what is said about a device before it is made and only
+// matters to those who open it, or to WDM.
+type deviceSettings struct {
+	ioType      IoType
+	exclusive   bool
+	fileObjects bool // callbacks for files, or a class of file objects, are set
+	deviceType  uint32
 }
 
 // pnpState is where a device is in its life.
@@ -85,6 +96,10 @@ type device struct {
 	deferred          int32 // objects whose deletion was handed to a work item
 	requestAttributes requestAttributes
 	callbacks         PnpPowerEventCallbacks
+	settings          deviceSettings
+	alignment         uint32 // of buffers for DMA: a mask
+	functional        uint64 // DEVICE_OBJECT of the driver, 0: nobody asked for it
+	physical          uint64 // DEVICE_OBJECT of the bus driver
 }
 
 // selfManaged is how far self-managed I/O has come.
@@ -166,7 +181,8 @@ func (s *Sys) WdfDeviceCreate(init *DeviceInit, a *ObjectAttributes) (WDFDEVICE,
 	if a != nil && a.ParentObject != 0 {
 		return 0, s.LeaveStatus(StatusWdfParentAssignmentNotAllowed)
 	}
-	d := device{callbacks: init.callbacks, notPowerPageable: init.notPowerPageable, power: PowerDeviceD3Final}
+	d := device{callbacks: init.callbacks, notPowerPageable: init.notPowerPageable, power: PowerDeviceD3Final,
+		settings: init.settings, location: init.location}
 	if r := init.requestContext; r != nil {
 		d.requestAttributes = requestAttributes{r.ContextType, r.EvtCleanupCallback, r.EvtDestroyCallback}
 	}

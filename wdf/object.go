@@ -28,6 +28,13 @@ type (
 	WDFREQUEST   = Handle
 	WDFMEMORY    = Handle
 	WDFCMRESLIST = Handle
+
+	WDFCOLLECTION   = Handle
+	WDFCOMMONBUFFER = Handle
+	WDFDMAENABLER   = Handle
+	WDFKEY          = Handle
+	WDFLOOKASIDE    = Handle
+	WDFSTRING       = Handle
 )
 
 // Type is the type number of a framework object, as bug check 0x10D shows it.
@@ -42,12 +49,18 @@ const (
 	TypeRequest      Type = 0x1008
 	TypeMemory       Type = 0x100A
 	TypeDPC          Type = 0x1015
-	TypeResourceList Type = 0x1022
+	TypeResourceList Type = 0x1017
 	TypeWaitLock     Type = 0x1023
 	TypeSpinLock     Type = 0x1024
 	TypeWorkItem     Type = 0x1025
 	TypeInterrupt    Type = 0x1027
 	TypeTimer        Type = 0x1028
+	TypeKey          Type = 0x1006
+	TypeString       Type = 0x1007
+	TypeLookaside    Type = 0x1009
+	TypeCollection   Type = 0x100E
+	TypeDMAEnabler   Type = 0x1400
+	TypeCommonBuffer Type = 0x1402
 )
 
 var typeNames = map[Type]string{
@@ -55,6 +68,8 @@ var typeNames = map[Type]string{
 	TypeRequest: "WDFREQUEST", TypeMemory: "WDFMEMORY", TypeDPC: "WDFDPC", TypeResourceList: "WDFCMRESLIST",
 	TypeWaitLock: "WDFWAITLOCK", TypeSpinLock: "WDFSPINLOCK", TypeWorkItem: "WDFWORKITEM",
 	TypeInterrupt: "WDFINTERRUPT", TypeTimer: "WDFTIMER",
+	TypeKey: "WDFKEY", TypeString: "WDFSTRING", TypeCollection: "WDFCOLLECTION", TypeDMAEnabler: "WDFDMAENABLER",
+	TypeCommonBuffer: "WDFCOMMONBUFFER", TypeLookaside: "WDFLOOKASIDE",
 }
 
 func (t Type) String() string { return typeNames[t] }
@@ -414,7 +429,7 @@ func (s *Sys) WdfObjectDelete(h WDFOBJECT) {
 // waits or flushes, so that it is done at PASSIVE_LEVEL.
 func (t Type) disposesAtPassive() bool {
 	switch t {
-	case TypeDPC, TypeTimer, TypeWorkItem, TypeQueue, TypeInterrupt, TypeDevice, TypeDriver:
+	case TypeDPC, TypeTimer, TypeWorkItem, TypeQueue, TypeInterrupt, TypeDevice, TypeDriver, TypeKey, TypeString, TypeDMAEnabler, TypeCommonBuffer:
 		return true
 	}
 	return false

@@ -20,7 +20,7 @@ func (s *Sys) AddDevice(location uint32) (WDFDEVICE, NTSTATUS) {
 	if len(f.drivers) == 0 || f.drivers[0].add == 0 {
 		return 0, StatusInvalidDeviceRequest
 	}
-	init := &DeviceInit{}
+	init := &DeviceInit{location: location}
 	f.init = init
 	st := NTSTATUS(s.call("EvtDriverDeviceAdd", f.drivers[0].add, uint64(f.drivers[0].object.handle()), initAddress))
 	f.init = nil
@@ -34,7 +34,6 @@ func (s *Sys) AddDevice(location uint32) (WDFDEVICE, NTSTATUS) {
 		s.deleteObject(init.device)
 		return 0, st
 	}
-	s.device(init.device).location = location
 	return init.device.handle(), st
 }
 

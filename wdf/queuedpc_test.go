@@ -401,3 +401,22 @@ func TestQW7Publication(t *testing.T) {
 		}
 	}
 }
+
+// While the interrupt is being deleted its work item is not queued any more
+// (QW-6).
+func TestQW6Deletion(t *testing.T) {
+	d := driver{add: func(b *bench, s *wdf.Sys) {
+		b.d.interrupts = []interrupt{{work: nothing}}
+		a := &wdf.ObjectAttributes{EvtCleanupCallback: b.object("cleanup", func(s *wdf.Sys, _ wdf.Handle) { queueWork(b, s) })}
+		b.interrupts = []wdf.WDFINTERRUPT{must(s.WdfInterruptCreate(b.device, b.config(s, 0), a))}
+	}}
+	scenario(t, d, func(b *bench) {
+		b.d.interrupts = nil // no resource
+		b.startDevice()
+		b.forget()
+		b.only = []string{"cleanup", "true", "false", "work0"}
+		b.remove()
+		b.want("cleanup false")
+		b.wantFindings("verifier break: WdfInterruptQueueWorkItemForIsr on a deleted interrupt")
+	})
+}

@@ -282,11 +282,13 @@ func (s *Sys) WdfRequestGetIoQueue(h WDFREQUEST) (queue WDFQUEUE) {
 	return queue
 }
 
-// WdfRequestGetFileObject needs file objects, which there are none of.
+// WdfRequestGetFileObject returns the file object that a request came through. A
+// device gets none without WdfDeviceInitSetFileObjectConfig: 0; with it the open
+// stops the run. IRQL <= DISPATCH_LEVEL (fxrequestapi.cpp).
 func (s *Sys) WdfRequestGetFileObject(h WDFREQUEST) Handle {
 	s.Enter(svcWdfRequestGetFileObject, uint64(h))
-	s.request(h)
-	s.Unsupported("file objects (WdfRequestGetFileObject)")
+	s.verifyOwned(s.request(h), "asked for its file object")
+	s.LeaveVoid()
 	return 0
 }
 

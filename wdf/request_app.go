@@ -105,6 +105,7 @@ func (s *Sys) SubmitRequest(h WDFREQUEST) {
 		s.Enter(svc, uint64(dev.handle()), uint64(h), uint64(f.requests[r].code))
 	}
 	s.Step()
+	s.checkOpen(r)
 	row := &f.requests[r]
 	row.phase = requestSent
 	region := s.IRQL() <= APCLevel

@@ -257,7 +257,6 @@ func TestIOQ1Refused(t *testing.T) {
 		x.wantEnd(2, wdf.StatusInsufficientResources)
 	})
 	for _, test := range []func(x *ioBench, s *wdf.Sys){
-		func(x *ioBench, s *wdf.Sys) { s.WdfRequestGetFileObject(s.SendRequest(x.bench.device, read4)) },
 		func(x *ioBench, s *wdf.Sys) { x.send(s, wdf.RequestParams{Type: wdf.RequestTypeCreate}) },
 		func(x *ioBench, s *wdf.Sys) {
 			x.send(s, wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: 0x222001})

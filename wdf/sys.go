@@ -67,6 +67,8 @@ type Framework struct {
 	tables
 	thunks thunks
 	init   *DeviceInit // of the EvtDriverDeviceAdd that runs; nil at rest
+
+	configSpace ConfigSpace // nil: none
 }
 
 // NewFramework puts the framework on a machine.

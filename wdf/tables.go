@@ -27,6 +27,16 @@ type tables struct {
 	lists      []resourceList
 	resources  []Resource
 	waiters    []waiter
+
+	collections   []collectionItem
+	dmaEnablers   []dmaEnabler
+	commonBuffers []commonBuffer
+	strings       []stringObject
+	keys          []key
+	lookasides    []lookaside
+	names         []deviceName
+
+	driverObject uint64 // DRIVER_OBJECT, 0: nobody asked for it
 }
 
 func (t *tables) clone() tables {
@@ -47,6 +57,16 @@ func (t *tables) clone() tables {
 		lists:      slices.Clone(t.lists),
 		resources:  slices.Clone(t.resources),
 		waiters:    slices.Clone(t.waiters),
+
+		collections:   slices.Clone(t.collections),
+		dmaEnablers:   slices.Clone(t.dmaEnablers),
+		commonBuffers: slices.Clone(t.commonBuffers),
+		strings:       slices.Clone(t.strings),
+		keys:          slices.Clone(t.keys),
+		lookasides:    slices.Clone(t.lookasides),
+		names:         slices.Clone(t.names),
+
+		driverObject: t.driverObject,
 	}
 }
 
@@ -75,6 +95,10 @@ func (f *Framework) AppendState(b []byte) []byte {
 	b = rows(b, f.queues)
 	b = rows(b, f.requests)
 	b = rows(b, f.memories)
+	b = rows(b, f.collections)
+	b = rows(b, f.dmaEnablers)
+	b = rows(b, f.commonBuffers)
+	b = rows(b, f.strings)
 	return rows(b, f.waiters)
 }
 
@@ -129,6 +153,8 @@ func (s *Sys) rundown(i id) {
 		s.rundownWorkItem(n)
 	case TypeQueue:
 		s.rundownQueue(n)
+	case TypeCommonBuffer:
+		s.rundownCommonBuffer(n)
 	}
 }
 
@@ -151,6 +177,9 @@ func (s *Sys) freeBody(i id) {
 	case TypeTimer:
 		free(f.timers[n].ktimer)
 		free(f.timers[n].kdpc)
+	case TypeDevice:
+		free(f.devices[n].functional)
+		free(f.devices[n].physical)
 	case TypeSpinLock:
 		free(f.spinLocks[n].cell)
 	case TypeWaitLock:
@@ -161,5 +190,9 @@ func (s *Sys) freeBody(i id) {
 		free(f.memories[n].owned)
 	case TypeRequest:
 		free(f.requests[n].systemBuffer)
+	case TypeString:
+		free(f.strings[n].buffer)
+	case TypeCollection:
+		s.clearCollection(i)
 	}
 }

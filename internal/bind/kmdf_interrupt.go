@@ -85,7 +85,7 @@ func (c *call) interruptGetInfo() uint64 {
 		c.WdfInterruptGetInfo(c.handle(1), nil)
 		return 0
 	}
-	var info wdf.InterruptInfo
+	info := wdf.InterruptInfo{Size: uint32(s.size)}
 	c.WdfInterruptGetInfo(c.handle(1), &info)
 	for name, v := range map[string]uint64{ // order does not matter: different fields
 		"TargetProcessorSet": info.TargetProcessorSet, "MessageNumber": uint64(info.MessageNumber), "Vector": uint64(info.Vector),

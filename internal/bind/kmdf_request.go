@@ -95,10 +95,15 @@ func (c *call) memory(retrieve func(wdf.WDFREQUEST) (wdf.WDFMEMORY, wdf.NTSTATUS
 }
 
 func (c *call) requestGetParameters() uint64 {
-	s := c.structure(2, "WDF_REQUEST_PARAMETERS")
-	p := c.WdfRequestGetParameters(c.handle(1))
+	c.requestParameters(c.handle(1), c.structure(2, "WDF_REQUEST_PARAMETERS"))
+	return 0
+}
+
+// requestParameters fills a WDF_REQUEST_PARAMETERS, unless it is nil.
+func (c *call) requestParameters(r wdf.WDFREQUEST, s *structure) {
+	p := c.WdfRequestGetParameters(r)
 	if s == nil {
-		return 0
+		return
 	}
 	s.set("Type", uint64(p.Type))
 	switch p.Type {
@@ -111,5 +116,4 @@ func (c *call) requestGetParameters() uint64 {
 		s.set("Parameters.DeviceIoControl.InputBufferLength", p.InputBufferLength)
 		s.set("Parameters.DeviceIoControl.IoControlCode", uint64(p.IoControlCode))
 	}
-	return 0
 }

@@ -1,6 +1,7 @@
 package kernel_test
 
 import (
+	"flag"
 	"fmt"
 	"slices"
 	"strings"
@@ -290,9 +291,14 @@ func TestReference(t *testing.T) {
 	}
 }
 
+var (
+	references    = flag.Int("references", 15, "number of random programs that are compared with the reference")
+	referenceSeed = flag.Uint64("referenceseed", 11, "seed of them")
+)
+
 // The same with random programs.
 func TestReferenceRandomly(t *testing.T) {
-	random := choice.NewRandom(11)
+	random := choice.NewRandom(*referenceSeed)
 	pick := func(n int) int { return random.Choose(&choice.Point{Alternatives: make([]choice.Alternative, n)}) }
 	letter := byte('a')
 	code := func(n int, ops string) string {
@@ -308,7 +314,7 @@ func TestReferenceRandomly(t *testing.T) {
 		return s
 	}
 	programs, outcomes := 0, 0
-	for programs < 15 {
+	for programs < *references {
 		letter = 'a'
 		p := refProgram{target: [2]int{pick(3) - 1, pick(3) - 1}}
 		p.threads = [2]string{code(1+pick(2), "ll01!"), code(pick(3), "ll01\"")}

@@ -58,7 +58,7 @@ var layers = []layer{
 		"internal/check", "internal/x86", "internal/pe", "internal/bind")},
 
 	{pkg: "drivers/...", imports: []string{".", "device", "wdf"}},
-	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/edu"}},
+	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers", imports: []string{".", "drivers/..."}}, // the list of them
 	{pkg: "cmd/dirql", imports: []string{".", "internal/litmus", "internal/report", "internal/trace", "drivers/..."}},
 

@@ -32,7 +32,8 @@ func document(sections []isa.Section) string {
 			fmt.Fprintf(&b, "| %s | `%s` | %s | %s | %s |\n", r.Mnemonic, r.Encoding, strings.ReplaceAll(r.OperandText, " ", ", "), r.FlagText, strings.Join(attrs, ", "))
 		}
 	}
-	b.WriteString("\n## Known, not executed\n\nThese stop with their name: " + strings.Join(missing, ", ") + ".\n\n" +
-		"x87, MMX, AVX and AVX-512 are not there, and the virtual processor's CPUID says so.\n")
+	b.WriteString("\n## Known, not executed\n\nThese are StopUnsupported; Decode of CPU.Bytes gives their name: " + strings.Join(missing, ", ") + ".\n\n" +
+		"AVX, AVX-512, AES, SHA and SSE4.2's string instructions are not there, and the virtual processor's CPUID says so. " +
+		"x87, MMX and FXSAVE are not there either, but CPUID claims them, as every x64 processor has them.\n")
 	return b.String()
 }
