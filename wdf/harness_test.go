@@ -44,6 +44,8 @@ type driver struct {
 	few        bool                                 // EvtDeviceD0Exit is the only PnP and power callback
 	requests   func(b *bench) *wdf.ObjectAttributes // of the requests that the device gets
 	interrupts []interrupt
+	// init is called in EvtDriverDeviceAdd before the device is made.
+	init func(b *bench, s *wdf.Sys, init *wdf.DeviceInit)
 	// add is called in EvtDriverDeviceAdd after the interrupts were made.
 	add func(b *bench, s *wdf.Sys)
 	// pnp is called in each PnP and power callback of the device with its name
@@ -178,6 +180,9 @@ func (b *bench) deviceAdd(s *wdf.Sys, _ wdf.WDFDRIVER, init *wdf.DeviceInit) wdf
 	}
 	if b.d.requests != nil {
 		s.WdfDeviceInitSetRequestAttributes(init, b.d.requests(b))
+	}
+	if b.d.init != nil {
+		b.d.init(b, s, init)
 	}
 	a := b.d.attributes
 	device, st := s.WdfDeviceCreate(init, &a)

@@ -42,7 +42,11 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 			}
 			t.Step()
 		case x86.StopVisible:
-			t.Step()
+			if c.Pending() {
+				t.StepHalf()
+			} else {
+				t.Step()
+			}
 			c.Allow()
 		case x86.StopDevice:
 			d.device(t, c)
@@ -115,6 +119,7 @@ func (d *Driver) trap(t *kernel.Thread, c *x86.CPU) {
 	c.R[x86.RAX] = r.fn(call)
 	c.RIP = ret
 	c.R[x86.RSP] += 8
+	c.Abandon() // the call instruction is done
 }
 
 // stackWord reads the n-th word of the stack.

@@ -42,8 +42,8 @@ func (c *call) ioQueueFindRequest() uint64 {
 	}
 	r, st := c.WdfIoQueueFindRequest(c.handle(1), c.handle(2))
 	c.give(5, uint64(r))
-	if !st.Failed() {
-		c.requestParameters(r, c.structure(4, "WDF_REQUEST_PARAMETERS"))
+	if p := c.structure(4, "WDF_REQUEST_PARAMETERS"); p != nil && !st.Failed() {
+		c.requestParameters(r, p)
 	}
 	return uint64(st)
 }

@@ -81,6 +81,9 @@ func (m *Machine) LowSteps(cpu int) uint64 { return m.procs[cpu].lowSteps }
 // first (IRQL-4, IRQL-5), and the vector or thread. A vector in service holds
 // its level until the end of the interrupt, whatever the ISR does with the IRQL.
 func (m *Machine) mustTake(p *processor) (takeKind, int) {
+	if m.threads[p.current].op.kind == opHalf {
+		return takeNothing, 0
+	}
 	level := p.irql
 	if v, ok := p.inService.highest(); ok {
 		level = max(level, v>>4)

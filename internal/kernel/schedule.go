@@ -14,6 +14,7 @@ const (
 	opLock                 // when the spin lock at addr is free
 	opUntil                // when Thread.until holds: a busy wait
 	opIdle                 // never: the idle loop
+	opHalf                 // at once, and nothing is taken before: the write of a read-modify-write
 	opSettle               // at once: the operation is done, what it made due is taken next
 	opResume               // at once: a wait has ended
 )
@@ -313,6 +314,11 @@ func (m *Machine) foregroundDone() bool {
 	}
 	return true
 }
+
+// StepHalf is a scheduling point in the middle of an instruction, between the
+// read and the write of a read-modify-write without LOCK: other processors can
+// step, but this one takes no interrupt.
+func (t *Thread) StepHalf() { t.point(op{kind: opHalf}) }
 
 // Step is a scheduling point for callers outside this package: what follows, up
 // to the next point, is one visible operation.

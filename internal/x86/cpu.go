@@ -337,7 +337,7 @@ func (c *CPU) step() {
 	switch c.stop {
 	case StopLimit: // one iteration of a REP: there is more, but nothing is half done
 		c.stop = stopNone
-	case stopNone:
+	case stopNone, StopTrap: // done; a jump into the trap range is done, too
 		c.commit()
 	}
 }
