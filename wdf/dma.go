@@ -3,6 +3,7 @@ package wdf
 import (
 	"math"
 
+	"github.com/dirql/dirql/internal/ddi"
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/internal/trace"
@@ -116,6 +117,8 @@ func (s *Sys) WdfDmaEnablerCreate(device WDFDEVICE, c *DMAEnablerConfig, a *Obje
 		s.Unsupported("system DMA (WdfDmaEnablerCreate with WdfDmaProfileSystem)")
 	case c.Callbacks:
 		s.Unsupported("callbacks of WDF_DMA_ENABLER_CONFIG (EvtDmaEnablerFill and so on)")
+	case c.Flags != 0:
+		s.Unsupported("Flags of WDF_DMA_ENABLER_CONFIG")
 	}
 	e := dmaEnabler{device: dev, profile: c.Profile, maximumLength: uint64(uint32(c.MaximumLength)), elements: unlimitedFragments,
 		highest: math.MaxUint32, alignment: uint64(s.device(dev).alignment)}
@@ -296,7 +299,11 @@ func (s *Sys) WdfDeviceSetAlignmentRequirement(h WDFDEVICE, mask uint32) {
 	s.Enter(svcWdfDeviceSetAlignmentRequirement, uint64(h), uint64(mask))
 	dev := s.lookup(h, TypeDevice)
 	s.Step()
-	s.device(dev).alignment = mask
+	d := s.device(dev)
+	d.alignment = mask
+	if d.functional != 0 {
+		s.f.m.Mem.Store(d.functional+ddi.Offset("DEVICE_OBJECT", "AlignmentRequirement"), 4, uint64(mask))
+	}
 	s.LeaveVoid()
 }
 

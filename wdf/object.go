@@ -49,7 +49,7 @@ const (
 	TypeRequest      Type = 0x1008
 	TypeMemory       Type = 0x100A
 	TypeDPC          Type = 0x1015
-	TypeResourceList Type = 0x1017
+	TypeResourceList Type = 0x1036
 	TypeWaitLock     Type = 0x1023
 	TypeSpinLock     Type = 0x1024
 	TypeWorkItem     Type = 0x1025

@@ -105,7 +105,6 @@ func (s *Sys) makeDeviceObjects(d *device) {
 		put(p, "DeviceType", uint64(kind), 4)
 		put(p, "StackSize", uint64(stack), 1)
 		put(p, "Flags", uint64(flags), 4)
-		put(p, "AlignmentRequirement", uint64(d.alignment), 4)
 		return p
 	}
 	flags := uint32(0)
@@ -127,6 +126,7 @@ func (s *Sys) makeDeviceObjects(d *device) {
 	}
 	d.physical = create(fileDeviceController, 1, deviceBusEnumerated|devicePowerPageable)
 	d.functional = create(kind, 2, flags)
+	put(d.functional, "AlignmentRequirement", uint64(d.alignment), 4)
 	put(d.functional, "DriverObject", s.f.driverObject, 8)
 	put(d.physical, "AttachedDevice", d.functional, 8)
 	s.f.m.SetName(d.functional, s.f.m.NameOf(uint64(d.object.handle()))+" DEVICE_OBJECT")

@@ -131,7 +131,7 @@ func TestEqualStatesHaveEqualFutures(t *testing.T) {
 
 func TestEqualStatesHaveEqualFuturesInRandomTests(t *testing.T) {
 	judged, schedules := 0, 0
-	seeds := uint64(150)
+	seeds := uint64(100)
 	if testing.Short() {
 		seeds = 50
 	}

@@ -147,7 +147,7 @@ func randomTest(seed uint64) string {
 // TestMergingOfRandomTests compares the search that merges equal states with the one that runs every schedule, on
 // tests that nobody thought of.
 func TestMergingOfRandomTests(t *testing.T) {
-	seeds, bound := 40, 2000
+	seeds, bound := 30, 1500
 	if testing.Short() {
 		seeds = 30
 	}
