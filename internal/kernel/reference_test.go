@@ -36,7 +36,7 @@ type refState struct {
 }
 
 type refProc struct {
-	frames    [4]refFrame
+	frames    [5]refFrame
 	n         int
 	pending   [2]bool
 	queue     [2]int

@@ -55,7 +55,7 @@ var layers = []layer{
 	{pkg: "internal/litmus", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/check")},
 
 	{pkg: ".", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/report",
-		"internal/check", "internal/x86", "internal/pe", "internal/bind")},
+		"internal/check", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
 
 	{pkg: "drivers/...", imports: []string{".", "device", "wdf"}},
 	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/..."}},

@@ -1,0 +1,100 @@
+package pci
+
+import (
+	"testing"
+
+	"github.com/dirql/dirql/device"
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/wdf"
+)
+
+func newBus(t *testing.T) (*kernel.Machine, *Bus) {
+	t.Helper()
+	m, err := kernel.New(kernel.Config{Processors: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(m.Close)
+	return m, NewBus(m)
+}
+
+// Functions get addresses that do not overlap and vectors of their level, and
+// are found at them once they are started.
+func TestAssign(t *testing.T) {
+	_, b := newBus(t)
+	var slots []*Slot
+	for _, o := range []Options{{}, {Messages: true, DIRQL: 7}, {DIRQL: 7, Affinity: 2}} {
+		s, err := b.Add(device.NewEdu(), o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Start(s)
+		slots = append(slots, s)
+	}
+	starts, vectors := map[uint64]bool{}, map[uint32]bool{}
+	for i, s := range slots {
+		_, r := b.Resources(s)
+		if len(r) != 2 || r[0].Type != wdf.CmResourceTypeMemory || r[1].Type != wdf.CmResourceTypeInterrupt {
+			t.Fatalf("slot %d has resources %+v", i, r)
+		}
+		if starts[r[0].Start] || vectors[r[1].Vector] {
+			t.Errorf("slot %d shares an address or a vector: %+v", i, r)
+		}
+		starts[r[0].Start], vectors[r[1].Vector] = true, true
+		if r[1].Vector>>4 != uint32(r[1].Level) {
+			t.Errorf("vector 0x%X is not of level %d (IRQL-3)", r[1].Vector, r[1].Level)
+		}
+		if v, name := b.ReadRegister(r[0].Start, 4); v != 0x010000ED {
+			t.Errorf("%s reads 0x%X, not the identification", name, v)
+		}
+	}
+	_, r := b.Resources(slots[1])
+	if r[1].Flags != wdf.CmResourceInterruptLatched|wdf.CmResourceInterruptMessage {
+		t.Errorf("a message interrupt has flags 0x%X", r[1].Flags)
+	}
+	if _, r := b.Resources(slots[2]); r[1].Affinity != 2 {
+		t.Errorf("the affinity is 0x%X", r[1].Affinity)
+	}
+}
+
+// What is not there reads as ones; so does a function that was taken out
+// (PWR-8), and its state comes back with a snapshot.
+func TestRemovedFunction(t *testing.T) {
+	m, b := newBus(t)
+	s, err := b.Add(device.NewEdu(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Start(s)
+	_, r := b.Resources(s)
+	snapshot, err := m.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Remove(s)
+	for _, at := range []uint64{r[0].Start, 0xDEAD0000} {
+		if v, _ := b.ReadRegister(at, 4); v != 0xFFFFFFFF {
+			t.Errorf("0x%X reads 0x%X", at, v)
+		}
+	}
+	m.Restore(snapshot)
+	if v, _ := b.ReadRegister(r[0].Start, 4); v != 0x010000ED {
+		t.Errorf("after the restore the identification reads 0x%X", v)
+	}
+}
+
+// Wrong options and too many functions are errors.
+func TestAddErrors(t *testing.T) {
+	_, b := newBus(t)
+	if _, err := b.Add(device.NewEdu(), Options{DIRQL: 12}); err == nil {
+		t.Error("DIRQL 12 was accepted")
+	}
+	for i := 0; ; i++ {
+		if _, err := b.Add(device.NewEdu(), Options{}); err != nil {
+			if i != 16 {
+				t.Errorf("function %d was refused: %s", i, err)
+			}
+			break
+		}
+	}
+}
