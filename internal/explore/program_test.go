@@ -141,6 +141,9 @@ type runner struct {
 
 const logs = 16
 
+// inserted marks the first argument of a DPC that was not called by a timer.
+const inserted = 1 << 40
+
 // arrivals are the interrupts that come at any time.
 type arrivals struct {
 	r    *runner
@@ -270,7 +273,10 @@ func (r *runner) interrupt(i int) {
 // log with this number.
 func (r *runner) routine(code []operation, log int) kernel.Func {
 	return func(t *kernel.Thread, a kernel.Args) uint64 {
-		reg := a[2] ^ a[3]
+		reg := (a[2] ^ a[3]) & 0xFF
+		if r.p.config.TicksLast && log/2 == 1 && a[2]&inserted == 0 {
+			reg = 0 // a timer's DPC: the time, which is not to be used
+		}
 		var levels uint64 // old levels, 4 bits each
 		owned := false    // the mutex
 		for pc := 0; pc < len(code); pc++ {
@@ -328,7 +334,7 @@ func (r *runner) do(t *kernel.Thread, o operation, reg uint64, levels *uint64, o
 	case opSet:
 		return uint64(o.b)
 	case opInsert:
-		return bit(t.KeInsertQueueDpc(r.dpcs[a], uint64(o.b), reg))
+		return bit(t.KeInsertQueueDpc(r.dpcs[a], inserted|uint64(o.b), reg))
 	case opRemove:
 		return bit(t.KeRemoveQueueDpc(r.dpcs[a]))
 	case opTarget:

@@ -61,6 +61,16 @@ func (t *Thread) push(f frame) {
 
 func (t *Thread) pop() { t.stack = t.stack[:len(t.stack)-1] }
 
+// popCall is pop at the end of something that the code below has called: there
+// it counts as progress, like a scheduling point.
+func (t *Thread) popCall() {
+	n := len(t.stack) - 1
+	t.stack = t.stack[:n]
+	if n > 0 {
+		t.stack[n-1].points++
+	}
+}
+
 // keep tells what a routine of this package that the running code called still
 // needs from its Go locals at the scheduling points to come, where nothing else
 // in the frame tells it. The position is the caller's.
@@ -162,7 +172,7 @@ func (t *Thread) Invoke(role string, routine uint64, a Args) uint64 {
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.End, Name: t.m.NameOf(routine), Text: role, ValueKind: results[role], Value: r})
 	}
-	t.pop()
+	t.popCall()
 	return r
 }
 
@@ -248,7 +258,7 @@ func (t *Thread) Leave(k trace.ValueKind, v uint64) {
 		s := services[t.stack[n].code]
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Return, Name: s.Name, ValueKind: k, Value: v})
 	}
-	t.stack = t.stack[:n]
+	t.popCall()
 }
 
 // LeaveBool is Leave for a BOOLEAN.

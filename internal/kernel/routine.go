@@ -18,7 +18,7 @@ func (t *Thread) Begin(s *Service, args ...uint64) {
 // End marks the end of a routine that called Begin.
 func (t *Thread) End() {
 	if !t.m.ended && !t.kill { // else it is a deferred call
-		t.pop()
+		t.popCall()
 	}
 }
 

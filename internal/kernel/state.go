@@ -20,7 +20,8 @@ func (m *Machine) EnableHash() { m.Mem.EnableHash() }
 // it, for it decides when the clock ticks and can be asked for. With
 // Config.TicksLast it counts only as the time left until timed events: then a
 // loop that polls comes back to the same state, but a driver that asks for the
-// time cannot be explored with merging of equal states.
+// time, or whose DPC uses the one that a timer passes, cannot be explored with
+// merging of equal states.
 func (m *Machine) Hash() State {
 	b := m.scratch[:0]
 	for i := range m.procs {
