@@ -66,6 +66,8 @@ var traps = []trap{
 		p.straight, p.dpcs[0] = true, code("load! 1; add! 1 1")
 		p.isrs[0], p.shape.arrivals = code("insert 0 5"), 1
 	}, 3},
+	{"how often straight-line code has called the same", []string{"reset-event; reset-event; load! 0", "add 0 1; add 0 1; add 0 1"},
+		func(p *program) { p.straight = true }, 4},
 	{"which of two DPCs a flush waits for", []string{"insert 0; flush; load! 0", "raise 0 2; insert 1; lower", "low0:load"}, func(p *program) {
 		p.dpcs[1] = code("add 0 1")
 		p.shape.target = [2]int{1, 1}

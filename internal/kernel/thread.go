@@ -219,6 +219,9 @@ func (t *Thread) block() {
 	t.checkCall()
 	t.m.threadSeq++
 	t.status, t.seq, t.op = waiting, t.m.threadSeq, op{kind: opResume}
+	if n := len(t.stack); n > 0 {
+		t.stack[n-1].points++ // two waits in a row differ
+	}
 	t.leaveProcessor()
 	t.suspend()
 	t.turn, t.op = false, op{}
