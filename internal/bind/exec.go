@@ -42,11 +42,8 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 			}
 			t.Step()
 		case x86.StopVisible:
-			if c.Pending() {
-				t.StepHalf()
-			} else {
-				t.Step()
-			}
+			a := &c.Access
+			t.Access(a.Addr, int(a.Size), a.Kind != x86.Read, a.Kind == x86.ReadWrite, c.Pending(), c.RIP)
 			c.Allow()
 		case x86.StopDevice:
 			d.device(t, c)

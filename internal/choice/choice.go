@@ -24,6 +24,44 @@ func (k Kind) String() string { return [...]string{"step", "target", "device"}[k
 type Alternative struct {
 	Event bool   // a free event, not a processor
 	ID    uint32 // processor number, event number, or value
+	// Of a processor: the number of the activation that would step, 0 for none,
+	// and what it is about to do.
+	Activation uint32
+	Operation  Operation
+}
+
+// Operation is what an activation is about to do, as far as searches care:
+// an access to memory, or something else (Size 0).
+type Operation struct {
+	Addr  uint64
+	Size  uint32
+	Write bool
+}
+
+// Conflicts reports whether the order of two operations can matter: both are
+// accesses to a common byte and one writes, or one of them is no access.
+func (o Operation) Conflicts(p Operation) bool {
+	if o.Size == 0 || p.Size == 0 {
+		return true
+	}
+	return (o.Write || p.Write) && o.Addr < p.Addr+uint64(p.Size) && p.Addr < o.Addr+uint64(o.Size)
+}
+
+// Activation names a thread, or a run of an ISR, DPC or work item, in a way
+// that does not depend on what others did before: what runs, and the how
+// manieth time.
+type Activation struct {
+	Kind   uint8 // kernel.ActivationKind
+	Code   uint64
+	Object uint64
+	Nth    uint32 // from 1; 0: an idle processor, whose number is Object
+}
+
+// Position is a place of a run: before operation Op (from 0) of an activation,
+// and there the decision number Try.
+type Position struct {
+	Activation Activation
+	Op, Try    uint32
 }
 
 // Point is one decision. Alternative 0 is always what happens by default.
@@ -31,6 +69,8 @@ type Alternative struct {
 type Point struct {
 	Kind         Kind
 	Alternatives []Alternative
+	At           Position // of the processor that asks
+	CPU          int      // its number
 }
 
 // Source answers. Choose returns an index below len(p.Alternatives), which is

@@ -33,7 +33,9 @@ type frame struct {
 	kind        ActivationKind
 	irql        uint8  // on entry
 	id          uint32 // activation id
-	ops         uint32 // visible operations so far, of the activation
+	nth         uint32 // run of this routine for this object, of an activation
+	ops         uint32 // operations so far, of the activation
+	tries       uint32 // decisions before the present one of them
 	code        uint64 // routine address, or service number
 	object      uint64 // KDPC, KINTERRUPT, work item, thread; first argument of a service
 	arg         uint64 // second argument
@@ -53,6 +55,7 @@ func (t *Thread) push(f frame) {
 	if f.kind <= WorkItemActivation {
 		t.m.nextAct++
 		f.id = t.m.nextAct
+		f.nth = t.m.nthActivation(f.kind, f.code, t.actObject(&f))
 	} else if n := len(t.stack); n > 0 {
 		f.id = t.stack[n-1].id
 	}
@@ -88,11 +91,12 @@ func mixed(args []uint64) (h uint64) {
 	return h
 }
 
-// count counts a visible operation of the current activation.
+// count counts an operation of the current activation.
 func (t *Thread) count() {
 	for i := len(t.stack) - 1; i >= 0; i-- {
 		if t.stack[i].kind <= WorkItemActivation {
 			t.stack[i].ops++
+			t.stack[i].tries = 0
 			return
 		}
 	}

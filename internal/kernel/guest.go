@@ -15,6 +15,18 @@ func (m *Machine) SetSymbols(symbol func(addr uint64) (name string, ok bool)) { 
 // Retire lets the virtual time of n instructions pass.
 func (t *Thread) Retire(n uint64) { t.m.now += n * t.m.cfg.Tunables.InstructionTime }
 
+// Access is the scheduling point before an access of guest code to shared
+// memory: size bytes at addr, by the instruction at pc. second says that it is
+// the write of a read-modify-write whose read is done: other processors can
+// step before it, but this one takes no interrupt.
+func (t *Thread) Access(addr uint64, size int, write, locked, second bool, pc uint64) {
+	o := op{}
+	if second {
+		o.kind = opHalf
+	}
+	t.access(o, addr, size, write, locked, pc)
+}
+
 // WriteCR8 is the instruction MOV CR8: it raises or lowers the IRQL.
 func (t *Thread) WriteCR8(irql uint8) {
 	t.point(op{})

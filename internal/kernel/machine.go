@@ -140,8 +140,10 @@ type Machine struct {
 	alts     []choice.Alternative // scratch of alternatives
 	events   []uint32             // scratch of alternatives
 	scratch  []byte               // scratch of Hash
-	names    map[uint64]string    // names of objects for the trace; looked up only
-	named    []naming             // in which order names were given
+	watch    *Watch
+	at       choice.Position   // of the present decision
+	names    map[uint64]string // names of objects for the trace; looked up only
+	named    []naming          // in which order names were given
 }
 
 // naming is a name that was given, with the one that it replaced.
@@ -171,6 +173,7 @@ type state struct {
 	work       []workItem
 	windows    []window
 	findings   []Finding
+	acts       []actCount
 }
 
 // New returns a machine whose processors are idle at PASSIVE_LEVEL.
@@ -270,7 +273,10 @@ func (m *Machine) choose(k choice.Kind, alts []choice.Alternative) int {
 	if len(alts) == 1 {
 		return 0
 	}
-	i := m.source.Choose(&choice.Point{Kind: k, Alternatives: alts})
+	if k != choice.Step {
+		m.at = m.position(&m.procs[m.next])
+	}
+	i := m.source.Choose(&choice.Point{Kind: k, Alternatives: alts, At: m.at, CPU: m.next})
 	if i < 0 || i >= len(alts) {
 		panic(fmt.Sprintf("BUG: choice %d of %d", i, len(alts)))
 	}

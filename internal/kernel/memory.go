@@ -118,7 +118,7 @@ func (t *Thread) MmGetPhysicalAddress(addr uint64) uint64 {
 // Load is a load of driver code: size bytes (1, 2, 4 or 8) at addr. It is a
 // visible operation; at an address of device registers it reads the register.
 func (t *Thread) Load(addr uint64, size int) uint64 {
-	t.point(op{})
+	t.access(op{}, addr, size, false, false, t.Caller())
 	t.checkPageable(addr, size, mem.Load)
 	v, f := t.m.Mem.Load(addr, size)
 	switch f.Kind {
@@ -133,7 +133,7 @@ func (t *Thread) Load(addr uint64, size int) uint64 {
 
 // Store is a store of driver code; see Load.
 func (t *Thread) Store(addr uint64, size int, v uint64) {
-	t.point(op{})
+	t.access(op{}, addr, size, true, false, t.Caller())
 	t.checkPageable(addr, size, mem.Store)
 	f := t.m.Mem.Store(addr, size, v)
 	switch f.Kind {
@@ -149,7 +149,7 @@ func (t *Thread) Store(addr uint64, size int, v uint64) {
 // Update is an interlocked read-modify-write of driver code: one visible
 // operation. It returns the old value.
 func (t *Thread) Update(addr uint64, size int, f func(old uint64) uint64) (old uint64) {
-	t.point(op{})
+	t.access(op{}, addr, size, true, true, t.Caller())
 	t.checkPageable(addr, size, mem.Store)
 	old, fault := t.m.Mem.Load(addr, size)
 	if fault.Kind == mem.NoFault {
@@ -171,7 +171,7 @@ func (t *Thread) Update(addr uint64, size int, f func(old uint64) uint64) (old u
 // ReadBytes and WriteBytes copy driver memory as RtlCopyMemory does: one
 // visible operation.
 func (t *Thread) ReadBytes(addr uint64, p []byte) {
-	t.point(op{})
+	t.access(op{}, addr, len(p), false, false, t.Caller())
 	t.checkPageable(addr, len(p), mem.Load)
 	if f := t.m.Mem.Read(addr, p); f.Kind != mem.NoFault {
 		t.driverFault(f)
@@ -181,7 +181,7 @@ func (t *Thread) ReadBytes(addr uint64, p []byte) {
 
 // WriteBytes: see ReadBytes.
 func (t *Thread) WriteBytes(addr uint64, p []byte) {
-	t.point(op{})
+	t.access(op{}, addr, len(p), true, false, t.Caller())
 	t.checkPageable(addr, len(p), mem.Store)
 	if f := t.m.Mem.Write(addr, p); f.Kind != mem.NoFault {
 		t.driverFault(f)

@@ -21,8 +21,11 @@ const (
 
 // op is the visible operation before which a thread stands.
 type op struct {
-	kind opKind
-	addr uint64
+	kind   opKind
+	addr   uint64 // of the lock, or of an access to memory
+	size   uint32 // of an access, 0: it is none
+	write  bool
+	hidden bool // an access at which a search does not decide: see Watch
 }
 
 // rowLimit is the number of steps after which the default is to let another
@@ -148,6 +151,11 @@ func (m *Machine) pick(self *processor) int {
 		}
 		m.fireDue()
 		m.wakeConditions()
+		m.at = m.position(self)
+		if m.threads[self.current].op.hidden && m.stepsInRow < rowLimit && m.enabled(self) {
+			m.stepsInRow++
+			return self.id
+		}
 		alts := m.alternatives(self)
 		if len(alts) == 0 {
 			m.advance()
@@ -159,7 +167,7 @@ func (m *Machine) pick(self *processor) int {
 		}
 		a := alts[m.choose(choice.Step, alts)]
 		if !a.Event {
-			m.countRow(int(a.ID), self.id, alts)
+			m.countRow(int(a.ID), self.id, len(alts) == 1)
 			return int(a.ID)
 		}
 		m.happen(a.ID)
@@ -168,8 +176,8 @@ func (m *Machine) pick(self *processor) int {
 }
 
 // countRow keeps the number of steps in a row for rowLimit.
-func (m *Machine) countRow(picked, self int, alts []choice.Alternative) {
-	if picked != self || len(alts) == 1 {
+func (m *Machine) countRow(picked, self int, alone bool) {
+	if picked != self || alone && m.stepsInRow >= rowLimit {
 		m.stepsInRow = 0
 	} else {
 		m.stepsInRow++
@@ -195,7 +203,7 @@ func (m *Machine) alternatives(self *processor) []choice.Alternative {
 	}
 	for i := range n {
 		if p := &m.procs[(first+i)%n]; m.enabled(p) {
-			alts = append(alts, choice.Alternative{ID: uint32(p.id)})
+			alts = append(alts, m.alternative(p))
 		}
 	}
 	atRest := len(alts) == 0
@@ -220,6 +228,16 @@ func (m *Machine) alternatives(self *processor) []choice.Alternative {
 	}
 	m.alts = alts
 	return alts
+}
+
+// alternative describes what p would do.
+func (m *Machine) alternative(p *processor) choice.Alternative {
+	t := m.threads[p.current]
+	a := choice.Alternative{ID: uint32(p.id), Operation: choice.Operation{Addr: t.op.addr, Size: t.op.size, Write: t.op.write}}
+	if f := t.currentActivation(); f != nil {
+		a.Activation = f.id
+	}
+	return a
 }
 
 // timeMatters reports whether time could pass before a free event, to some
@@ -314,11 +332,6 @@ func (m *Machine) foregroundDone() bool {
 	}
 	return true
 }
-
-// StepHalf is a scheduling point in the middle of an instruction, between the
-// read and the write of a read-modify-write without LOCK: other processors can
-// step, but this one takes no interrupt.
-func (t *Thread) StepHalf() { t.point(op{kind: opHalf}) }
 
 // Step is a scheduling point for callers outside this package: what follows, up
 // to the next point, is one visible operation.

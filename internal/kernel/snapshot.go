@@ -77,5 +77,6 @@ func (s *state) clone() state {
 	c.work = slices.Clone(s.work)
 	c.windows = slices.Clone(s.windows)
 	c.findings = slices.Clone(s.findings)
+	c.acts = slices.Clone(s.acts)
 	return c
 }
