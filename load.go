@@ -1,6 +1,7 @@
 package dirql
 
 import (
+	"crypto/sha256"
 	"fmt"
 	"strings"
 
@@ -24,7 +25,7 @@ func LoadDriver(path string) (Driver, error) {
 	if k := f.Kind(); k != pe.KMDF {
 		return Driver{}, fmt.Errorf("%s: %s", path, f.Describe())
 	}
-	d := Driver{Name: strings.TrimSuffix(f.BaseName(), ".sys"), file: f}
+	d := Driver{Name: strings.TrimSuffix(f.BaseName(), ".sys"), file: f, path: path, sum: fmt.Sprintf("sha256:%x", sha256.Sum256(data))}
 	if d.pdbName, d.pdb, err = pe.FindPDB(path, f); err != nil {
 		return Driver{}, err
 	}

@@ -25,6 +25,8 @@ type Finding struct {
 	Stack      []string // activations and routines, innermost first
 	// Unsupported says that it is not the driver's fault: dirql lacks something.
 	Unsupported bool
+
+	identity string // see kernel.Finding.Identity
 }
 
 // Report says what happened in a run.
@@ -101,7 +103,7 @@ func publicFinding(f *kernel.Finding) Finding {
 	return Finding{
 		Title: f.Title(), Text: f.Text, Rule: f.Rule, Clause: f.Clause, Code: f.Code, Params: f.Params,
 		Processor: f.CPU, IRQL: f.IRQL, Time: f.Time, Activation: f.Activation, Stack: slices.Clone(f.Stack),
-		Unsupported: f.Unsupported,
+		Unsupported: f.Unsupported, identity: f.Identity(),
 	}
 }
 
@@ -124,5 +126,5 @@ func (r *rig) hang() *Finding {
 	default:
 		return nil
 	}
-	return &Finding{Title: rule, Rule: rule, Processor: -1, Text: fmt.Sprintf("%s, and nothing that could happen changes that", r.reason), Stack: r.m.Waiters(), Time: r.m.Now()}
+	return &Finding{Title: rule, Rule: rule, identity: rule, Processor: -1, Text: fmt.Sprintf("%s, and nothing that could happen changes that", r.reason), Stack: r.m.Waiters(), Time: r.m.Now()}
 }

@@ -18,6 +18,8 @@ type Options struct {
 	// Seed, if not 0, makes every choice at random, but the same for the same
 	// seed. With 0 nothing is preempted without need and devices act in time.
 	Seed uint64
+
+	free bool // the device acts at any time
 }
 
 // Run runs the scenario once and records what happened. The error is about the
@@ -70,7 +72,7 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 	r := &rig{s: s, m: m, f: wdf.NewFramework(m), bus: pci.NewBus(m)}
 	r.f.SetConfigSpace(r.bus)
 	d := s.Device
-	r.slot, err = r.bus.Add(d.Model(), pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free})
+	r.slot, err = r.bus.Add(d.Model(), pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free || o.free})
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}

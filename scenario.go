@@ -30,6 +30,8 @@ type Driver struct {
 	Entry func(s *wdf.Sys) wdf.NTSTATUS
 
 	file    *pe.File // of a .sys driver
+	path    string   // from where it was read
+	sum     string   // of its bytes
 	pdbName string   // its symbols, if there are some beside it
 	pdb     []byte
 }

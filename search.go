@@ -45,7 +45,7 @@ func (s *Scenario) Search(o Options, limits SearchLimits) (*SearchReport, error)
 	}
 	defer r.m.Close()
 	found := explore.Plain(func(source choice.Source, _ func(kernel.State) bool) explore.Result {
-		r.rerun(snapshot, source, nil)
+		r.rerun(snapshot, source, nil, nil)
 		return explore.Result{Outcome: r.outcome(), Bounded: r.reason == kernel.StepBound || r.reason == kernel.TimeBound}
 	}, explore.Limits{Runs: limits.Runs})
 	rep := &SearchReport{Runs: found.Runs, Complete: found.Complete, Why: found.Why}
@@ -64,7 +64,7 @@ func (s *Scenario) Replay(o Options, schedule Schedule) (*Report, error) {
 	}
 	defer r.m.Close()
 	script := &choice.Script{Answers: schedule}
-	r.rerun(snapshot, script, &trace.Log{})
+	r.rerun(snapshot, script, nil, &trace.Log{})
 	if script.Diverged {
 		return nil, fmt.Errorf("scenario %s: the schedule does not fit: the scenario or the driver has changed since it was recorded", s.Name)
 	}
@@ -92,13 +92,15 @@ func (s *Scenario) started(o Options) (*rig, *kernel.Snapshot, error) {
 	return r, snapshot, nil
 }
 
-// rerun runs the phases from the snapshot.
-func (r *rig) rerun(snapshot *kernel.Snapshot, source choice.Source, log *trace.Log) {
+// rerun runs the phases from the snapshot, watched.
+func (r *rig) rerun(snapshot *kernel.Snapshot, source choice.Source, watch *kernel.Watch, log *trace.Log) {
 	r.m.Restore(snapshot)
 	r.bodies = r.bodies[:0]
 	r.m.Use(source, log)
+	r.m.Watch(watch)
 	r.device, r.broken, r.reason, r.state = r.started, false, kernel.Done, ""
 	r.phases()
+	r.m.Watch(nil)
 	r.m.Use(choice.First{}, log)
 	r.shutDown()
 }

@@ -3,6 +3,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +42,7 @@ func run(args []string, stdout, stderr io.Writer) (code int) {
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
-	err := root.Execute()
+	err := root.ExecuteContext(context.Background())
 	var exit exitCode
 	switch {
 	case err == nil:
@@ -79,6 +80,6 @@ Exit codes: 0 clean, 1 findings, 2 a mistake in the command line or the input,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newRunCommand(), newInspectCommand(), newLitmusCommand(), newVersionCommand())
+	root.AddCommand(newRunCommand(), newExploreCommand(), newReplayCommand(), newInspectCommand(), newLitmusCommand(), newVersionCommand())
 	return root
 }

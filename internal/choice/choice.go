@@ -25,8 +25,9 @@ type Alternative struct {
 	Event bool   // a free event, not a processor
 	ID    uint32 // processor number, event number, or value
 	// Of a processor: the number of the activation that would step, 0 for none,
-	// and what it is about to do.
+	// what kind of work it is (the same in every run), and what it is about to do.
 	Activation uint32
+	Class      uint64
 	Operation  Operation
 }
 
@@ -85,12 +86,19 @@ type First struct{}
 // Choose returns 0.
 func (First) Choose(*Point) int { return 0 }
 
+// Rand is a source of random numbers.
+type Rand = rand.Rand
+
+// NewRand returns random numbers that depend on the seed only, on every
+// platform; salt keeps users with the same seed apart.
+func NewRand(seed, salt uint64) *Rand { return rand.New(rand.NewPCG(seed, salt)) }
+
 // Random takes each alternative with equal probability.
-type Random struct{ rng *rand.Rand }
+type Random struct{ rng *Rand }
 
 // NewRandom returns a source whose answers depend on the seed only, on every
 // platform.
-func NewRandom(seed uint64) *Random { return &Random{rand.New(rand.NewPCG(seed, 0x6469726C71))} }
+func NewRandom(seed uint64) *Random { return &Random{NewRand(seed, 0x6469726C71)} }
 
 // Choose implements Source.
 func (r *Random) Choose(p *Point) int { return r.rng.IntN(len(p.Alternatives)) }

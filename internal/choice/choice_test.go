@@ -98,3 +98,57 @@ func TestKindNames(t *testing.T) {
 		}
 	}
 }
+
+// A kept schedule, followed, answers the same; also where more is asked.
+func TestFollowRepeatsWhatAKeeperKept(t *testing.T) {
+	at := func(op uint32, n int) *choice.Point {
+		p := point(n)
+		for i := range p.Alternatives {
+			p.Alternatives[i].ID = uint32(10 * i)
+		}
+		p.At = choice.Position{Activation: choice.Activation{Kind: 1, Code: 2, Object: 3, Nth: 1}, Op: op}
+		return p
+	}
+	k := &choice.Keeper{Source: choice.NewRandom(4)}
+	var want []int
+	for op := range uint32(50) {
+		want = append(want, k.Choose(at(op, 3)))
+	}
+	if k.Asked != 50 || len(k.Schedule) == 0 || len(k.Schedule) == 50 {
+		t.Fatalf("%d asked, %d deviations", k.Asked, len(k.Schedule))
+	}
+	for _, strict := range []bool{true, false} {
+		f := &choice.Follow{Schedule: k.Schedule, Strict: strict}
+		for op, w := range want {
+			if got := f.Choose(at(uint32(op), 3)); got != w {
+				t.Errorf("strict %v, operation %d: %d, want %d", strict, op, got, w)
+			}
+			if got := f.Choose(at(uint32(op)+1000, 2)); got != 0 {
+				t.Errorf("strict %v, a decision that was not asked before: %d", strict, got)
+			}
+		}
+		if f.Diverged || f.Left() != 0 {
+			t.Errorf("strict %v: diverged %v, %d left", strict, f.Diverged, f.Left())
+		}
+	}
+	f := &choice.Follow{Schedule: k.Schedule, Strict: true}
+	for op := range uint32(50) {
+		f.Choose(at(op, 1))
+	}
+	if !f.Diverged {
+		t.Error("alternatives that are not there were taken")
+	}
+}
+
+func TestConflicts(t *testing.T) {
+	read, write := choice.Operation{Addr: 0x100, Size: 4}, choice.Operation{Addr: 0x102, Size: 1, Write: true}
+	behind := choice.Operation{Addr: 0x104, Size: 8, Write: true}
+	for _, c := range []struct {
+		a, b choice.Operation
+		want bool
+	}{{read, read, false}, {read, write, true}, {write, read, true}, {read, behind, false}, {behind, behind, true}, {choice.Operation{}, read, true}} {
+		if got := c.a.Conflicts(c.b); got != c.want {
+			t.Errorf("%+v and %+v: %v", c.a, c.b, got)
+		}
+	}
+}

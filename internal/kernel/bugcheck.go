@@ -23,7 +23,22 @@ type Finding struct {
 	CPU        int
 	IRQL       uint8
 	Activation uint32
-	Stack      []string // activations and routines, innermost first
+	Site       string   // the routine and the call that it happened in
+	Stack      []string // activations and routines, innermost first; with a trace only
+}
+
+// Identity tells mistakes apart: findings with the same identity come from the
+// same mistake at the same place, whatever the schedule.
+func (f *Finding) Identity() string {
+	s := f.Rule + "|" + f.Clause + "|" + f.Site
+	if f.Code == 0 {
+		return s
+	}
+	s = fmt.Sprintf("%X|", f.Code) + s
+	if f.Code == 0xC4 || f.Code == 0x10D || f.Code == 0x133 || f.Code == 0xC9 { // parameter 1 says what it is about
+		s = fmt.Sprintf("%X|", f.Params[0]) + s
+	}
+	return s
 }
 
 // Title returns the headline of a finding.
@@ -98,9 +113,24 @@ func (t *Thread) addFinding(f Finding) {
 	}
 	f.Time, f.CPU, f.IRQL = t.m.now, t.cpu, t.IRQL()
 	f.Activation = t.ActivationID()
+	f.Site = t.site()
 	if t.m.Trace.On() {
 		f.Stack = append(slices.Clone(t.guest), t.stackText()...)
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Finding, Name: f.Title(), Text: f.Text})
 	}
 	t.m.findings = append(t.m.findings, f)
+}
+
+// site names the innermost routine of the driver and what it has called.
+func (t *Thread) site() string {
+	var service string
+	for i := len(t.stack) - 1; i >= 0; i-- {
+		switch f := &t.stack[i]; f.kind {
+		case serviceFrame:
+			service = " in " + services[f.code].Name
+		case routineFrame:
+			return t.m.NameOf(f.code) + service
+		}
+	}
+	return service
 }

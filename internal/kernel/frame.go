@@ -33,7 +33,8 @@ type frame struct {
 	kind        ActivationKind
 	irql        uint8  // on entry
 	id          uint32 // activation id
-	nth         uint32 // run of this routine for this object, of an activation
+	class       uint64 // what kind of work an activation is: routine and object
+	nth         uint32 // how many of this class there have been
 	ops         uint32 // operations so far, of the activation
 	tries       uint32 // decisions before the present one of them
 	code        uint64 // routine address, or service number
@@ -55,7 +56,8 @@ func (t *Thread) push(f frame) {
 	if f.kind <= WorkItemActivation {
 		t.m.nextAct++
 		f.id = t.m.nextAct
-		f.nth = t.m.nthActivation(f.kind, f.code, t.actObject(&f))
+		f.class = mixed([]uint64{uint64(f.kind), f.code, t.actObject(&f)})
+		f.nth = t.m.nthActivation(f.class)
 	} else if n := len(t.stack); n > 0 {
 		f.id = t.stack[n-1].id
 	}

@@ -173,7 +173,7 @@ type state struct {
 	work       []workItem
 	windows    []window
 	findings   []Finding
-	acts       []actCount
+	classes    []classCount
 }
 
 // New returns a machine whose processors are idle at PASSIVE_LEVEL.

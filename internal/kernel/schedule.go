@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"fmt"
 	"slices"
 
 	"github.com/dirql/dirql/internal/choice"
@@ -235,7 +236,7 @@ func (m *Machine) alternative(p *processor) choice.Alternative {
 	t := m.threads[p.current]
 	a := choice.Alternative{ID: uint32(p.id), Operation: choice.Operation{Addr: t.op.addr, Size: t.op.size, Write: t.op.write}}
 	if f := t.currentActivation(); f != nil {
-		a.Activation = f.id
+		a.Activation, a.Class = f.id, f.class
 	}
 	return a
 }
@@ -248,6 +249,19 @@ func (m *Machine) timeMatters() bool {
 	}
 	_, outstanding := m.nextDue()
 	return outstanding
+}
+
+// EventText says in words what a free event is.
+func (m *Machine) EventText(id uint32) string {
+	switch {
+	case id&deviceEvent != 0:
+		return fmt.Sprintf("the device acts (event %d of those that it has waiting)", id&^deviceEvent)
+	case id&quantumEvent != 0:
+		return fmt.Sprintf("the time slice of the thread on processor %d ends", id&^quantumEvent)
+	case id == timeEvent:
+		return "time passes"
+	}
+	return fmt.Sprintf("event %d of the environment", id)
 }
 
 // happen carries out a free event.

@@ -77,6 +77,6 @@ func (s *state) clone() state {
 	c.work = slices.Clone(s.work)
 	c.windows = slices.Clone(s.windows)
 	c.findings = slices.Clone(s.findings)
-	c.acts = slices.Clone(s.acts)
+	c.classes = slices.Clone(s.classes)
 	return c
 }

@@ -102,23 +102,21 @@ func (m *Machine) isRegister(va uint64) bool {
 	return false
 }
 
-// actCount counts the activations of a kind.
-type actCount struct {
-	kind   ActivationKind
-	code   uint64
-	object uint64
-	n      uint32
+// classCount counts the activations of a class.
+type classCount struct {
+	class uint64
+	n     uint32
 }
 
 // nthActivation counts an activation that begins.
-func (m *Machine) nthActivation(k ActivationKind, code, object uint64) uint32 {
-	for i := range m.acts {
-		if a := &m.acts[i]; a.kind == k && a.code == code && a.object == object {
-			a.n++
-			return a.n
+func (m *Machine) nthActivation(class uint64) uint32 {
+	for i := range m.classes {
+		if c := &m.classes[i]; c.class == class {
+			c.n++
+			return c.n
 		}
 	}
-	m.acts = append(m.acts, actCount{k, code, object, 1})
+	m.classes = append(m.classes, classCount{class, 1})
 	return 1
 }
 

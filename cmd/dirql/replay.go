@@ -1,0 +1,89 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"os"
+
+	"github.com/spf13/cobra"
+
+	"github.com/dirql/dirql"
+	"github.com/dirql/dirql/drivers"
+)
+
+func newReplayCommand() *cobra.Command {
+	var output outputOptions
+	var driver string
+	cmd := &cobra.Command{
+		Use:   "replay FILE.dirql",
+		Short: "Repeat exactly a run that explore has found",
+		Long: `Replay runs the scenario of a replay file once, with the decisions that the file
+has, and prints the timeline. The run is the same each time, on every operating
+system; if it is not, because the driver or the scenario has changed, replay says
+so.`,
+		Args: cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if err := output.check(); err != nil {
+				return err
+			}
+			p, err := readReplay(args[0])
+			if err != nil {
+				return err
+			}
+			s, err := scenarioOf(p, args[0], driver)
+			if err != nil {
+				return err
+			}
+			report, err := s.Again(p)
+			if report != nil {
+				if err := printReport(cmd.OutOrStdout(), report, &output); err != nil {
+					return err
+				}
+			}
+			var diverged *dirql.DivergedError
+			if errors.As(err, &diverged) {
+				return fmt.Errorf("%s: %w; look for the finding anew with dirql explore", args[0], err)
+			}
+			if err != nil {
+				return err
+			}
+			return exitOf(report)
+		},
+	}
+	cmd.Flags().StringVar(&driver, "driver", "", "the driver's file, if it is not where it was")
+	output.addTo(cmd)
+	return cmd
+}
+
+func readReplay(path string) (*dirql.Replay, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	p, err := dirql.ReadReplay(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return p, nil
+}
+
+// scenarioOf returns the scenario of a replay file, with its driver.
+func scenarioOf(p *dirql.Replay, path, driver string) (*dirql.Scenario, error) {
+	s := drivers.Find(p.Scenario)
+	if s == nil {
+		return nil, fmt.Errorf("%s is of the scenario %q, which this version does not have", path, p.Scenario)
+	}
+	if p.Hash == "go" {
+		return s, nil
+	}
+	if driver == "" {
+		driver = p.Driver
+	}
+	d, err := dirql.LoadDriver(driver)
+	if err != nil {
+		return nil, fmt.Errorf("%w (say with --driver where the driver is)", err)
+	}
+	s.Driver = d
+	return s, nil
+}

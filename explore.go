@@ -1,0 +1,199 @@
+package dirql
+
+import (
+	"bytes"
+	"context"
+	"hash/fnv"
+	"slices"
+	"sync"
+
+	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/explore"
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/trace"
+)
+
+// ExploreOptions bound and steer an exploration.
+type ExploreOptions struct {
+	Processors int    // overrides the scenario's number of processors if not 0
+	Seed       uint64 // of the random choices
+	Runs       int    // bound on runs; 0: none, so that only the context ends it
+	Workers    int    // machines that run at the same time; 0: 1
+	// New is called for each new finding as soon as it is found, reduced and
+	// recorded. It is never called twice at the same time.
+	New func(*Discovery)
+	// Progress is called after each run of the first worker.
+	Progress func(*ExploreReport)
+}
+
+// Discovery is a finding of an exploration: the finding in the shortest run
+// that was found to show it.
+type Discovery struct {
+	Finding  Finding // as the recorded run shows it
+	Identity string  // the same for the same mistake in every run
+	Count    int     // runs that showed it
+	Run      int     // number of the first of them
+	Strategy string  // how that run was scheduled
+	Before   int     // deviations from the default schedule before the reduction
+	Replay   *Replay
+	Report   *Report // the recorded run
+}
+
+// ExploreReport says what an exploration found and what it covered.
+type ExploreReport struct {
+	Scenario    string
+	Runs        int
+	Bounded     int // runs that reached a bound of the machine
+	Decisions   int
+	Pairs       int          // pairs of accesses of different activations in one memory cell
+	Visible     int          // 8-byte cells of memory that more than one activation uses
+	Discoveries []*Discovery // in the order of the runs
+}
+
+// Explore runs the phases of the scenario again and again under random
+// schedules, with the device acting at any time, from the started device, until the bound on runs is reached or the
+// context has ended, and returns what was found wrong. With the same seed,
+// number of runs and workers it finds the same.
+func (s *Scenario) Explore(ctx context.Context, o ExploreOptions) (*ExploreReport, error) {
+	x := &exploration{s: s, o: o, stop: func() bool { return ctx.Err() != nil }, found: map[string]*Discovery{}}
+	workers := max(o.Workers, 1)
+	if o.Runs > 0 {
+		workers = min(workers, o.Runs)
+	}
+	rigs := make([]*subject, workers)
+	for i := range rigs {
+		r, snapshot, err := s.started(Options{Processors: o.Processors, free: true})
+		if err != nil {
+			return nil, err
+		}
+		defer r.m.Close()
+		rigs[i] = &subject{r, snapshot}
+	}
+	reports := make([]*explore.CampaignReport, workers)
+	var wait sync.WaitGroup
+	for i, rig := range rigs {
+		wait.Go(func() { reports[i] = x.work(i, workers, rig) })
+	}
+	wait.Wait()
+	return x.report(reports), nil
+}
+
+// exploration is one call of Explore.
+type exploration struct {
+	s    *Scenario
+	o    ExploreOptions
+	stop func() bool
+
+	mu    sync.Mutex
+	found map[string]*Discovery
+}
+
+// work is one worker: its own machine, each workers-th run.
+func (x *exploration) work(i, workers int, rig *subject) *explore.CampaignReport {
+	c := explore.Campaign{Seed: x.o.Seed, First: i, Every: workers, Stop: x.stop,
+		New: func(d *explore.Discovery) { x.discover(rig, d) }}
+	if x.o.Runs > 0 {
+		c.Runs = (x.o.Runs - i + workers - 1) / workers
+	}
+	if i == 0 && x.o.Progress != nil {
+		c.Progress = func(r *explore.CampaignReport) { x.o.Progress(x.report([]*explore.CampaignReport{r})) }
+	}
+	return explore.Random(rig, c)
+}
+
+// discover reduces a finding, records it, and tells about it.
+func (x *exploration) discover(rig *subject, d *explore.Discovery) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	if x.found[d.Identity] != nil {
+		return // of another worker
+	}
+	schedule, _ := explore.Minimise(d.Schedule, minimiseRuns, func(s choice.Schedule) (choice.Schedule, bool) {
+		f := &choice.Follow{Schedule: s}
+		k := &choice.Keeper{Source: f}
+		v := rig.Run(k, nil)
+		return k.Schedule, slices.ContainsFunc(v.Findings, func(f explore.Found) bool { return f.Identity == d.Identity })
+	})
+	rep := rig.record(schedule)
+	n := &Discovery{Identity: d.Identity, Run: d.Run, Strategy: d.Strategy, Before: len(d.Schedule), Report: rep,
+		Replay: x.s.replayOf(rig.r, schedule, rep, d.Identity)}
+	for _, f := range rep.Findings {
+		if f.identity == d.Identity {
+			n.Finding = f
+		}
+	}
+	x.found[d.Identity] = n
+	if x.o.New != nil {
+		x.o.New(n)
+	}
+}
+
+// minimiseRuns bounds the runs that go into the reduction of one finding.
+const minimiseRuns = 200
+
+// report adds up what the workers did.
+func (x *exploration) report(parts []*explore.CampaignReport) *ExploreReport {
+	rep := &ExploreReport{Scenario: x.s.Name}
+	for _, p := range parts {
+		rep.Runs += p.Runs
+		rep.Bounded += p.Bounded
+		rep.Decisions += p.Decisions
+		rep.Pairs = max(rep.Pairs, p.Pairs)
+		rep.Visible = max(rep.Visible, p.Visible)
+		for _, d := range p.Discoveries {
+			x.count(rep, d)
+		}
+	}
+	slices.SortFunc(rep.Discoveries, func(a, b *Discovery) int { return a.Run - b.Run })
+	return rep
+}
+
+func (x *exploration) count(rep *ExploreReport, d *explore.Discovery) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	n := x.found[d.Identity]
+	if n == nil {
+		return
+	}
+	if !slices.Contains(rep.Discoveries, n) {
+		n.Count = 0
+		rep.Discoveries = append(rep.Discoveries, n)
+	}
+	n.Count += d.Count
+}
+
+// subject is a machine that is explored.
+type subject struct {
+	r        *rig
+	snapshot *kernel.Snapshot
+}
+
+// Run implements explore.Subject.
+func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict {
+	s.r.rerun(s.snapshot, source, watch, nil)
+	v := explore.Verdict{Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound}
+	for _, f := range s.r.report().Findings {
+		if slices.ContainsFunc(v.Findings, func(o explore.Found) bool { return o.Identity == f.identity }) {
+			continue
+		}
+		v.Findings = append(v.Findings, explore.Found{Identity: f.identity})
+	}
+	return v
+}
+
+// record runs a schedule and records what happens.
+func (s *subject) record(schedule choice.Schedule) *Report {
+	s.r.rerun(s.snapshot, &choice.Follow{Schedule: schedule, Strict: true}, nil, &trace.Log{})
+	return s.r.report()
+}
+
+// traceHash is a short name for the exact course of a run.
+func (r *Report) traceHash() uint64 {
+	var b bytes.Buffer
+	if err := r.log.WriteText(&b); err != nil {
+		panic("BUG: " + err.Error())
+	}
+	h := fnv.New64a()
+	h.Write(b.Bytes())
+	return h.Sum64()
+}

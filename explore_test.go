@@ -1,0 +1,222 @@
+package dirql_test
+
+import (
+	"bytes"
+	"encoding/binary"
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/dirql/dirql"
+	"github.com/dirql/dirql/device"
+	"github.com/dirql/dirql/drivers/edu"
+	"github.com/dirql/dirql/wdf"
+)
+
+// countScenario is a driver that counts its requests without a lock, in a queue
+// that presents requests in parallel, and two applications that send one each.
+// private is the number of accesses to memory of its own that each request
+// makes.
+func countScenario(private int) *dirql.Scenario {
+	context := wdf.NewContextType("COUNT_CONTEXT")
+	count := wdf.NewField[uint64](context, "Count")
+	scratch := []wdf.Field[uint64]{wdf.NewField[uint64](context, "Scratch0"), wdf.NewField[uint64](context, "Scratch1")}
+	const increment, read = 0x222000, 0x222004
+	control := func(s *wdf.Sys, queue wdf.WDFQUEUE, request wdf.WDFREQUEST, outputLength, inputLength uint64, code uint32) {
+		c := s.WdfObjectGetTypedContext(s.WdfIoQueueGetDevice(queue), context)
+		if code == read {
+			out, _, _ := s.WdfRequestRetrieveOutputBuffer(request, 8)
+			s.Store(out, 8, count.Load(s, c))
+			s.WdfRequestCompleteWithInformation(request, wdf.StatusSuccess, 8)
+			return
+		}
+		mine := scratch[s.Processor()&1]
+		for i := range private {
+			mine.Store(s, c, uint64(i))
+		}
+		count.Store(s, c, count.Load(s, c)+1)
+		s.WdfRequestComplete(request, wdf.StatusSuccess)
+	}
+	add := func(s *wdf.Sys, driver wdf.WDFDRIVER, init *wdf.DeviceInit) wdf.NTSTATUS {
+		device, status := s.WdfDeviceCreate(init, &wdf.ObjectAttributes{ContextType: context})
+		if status.Failed() {
+			return status
+		}
+		config := wdf.IoQueueConfigInitDefaultQueue(wdf.IoQueueDispatchParallel)
+		config.EvtIoDeviceControl = s.IoControl(control)
+		_, status = s.WdfIoQueueCreate(device, &config, nil)
+		return status
+	}
+	send := func(a *dirql.App) { a.DeviceIoControl(increment, nil, 0) }
+	return &dirql.Scenario{
+		Name: "count", Processors: 2,
+		Driver: dirql.Driver{Name: "count", Entry: func(s *wdf.Sys) wdf.NTSTATUS {
+			_, status := s.WdfDriverCreate(&wdf.DriverConfig{EvtDriverDeviceAdd: s.DeviceAdd(add)}, nil)
+			return status
+		}},
+		Device: dirql.Device{Model: func() device.Model { return device.NewEdu() }},
+		Phases: []dirql.Phase{
+			{Name: "two requests", Applications: []dirql.Application{
+				{Name: "one.exe", Processors: 1, Run: send}, {Name: "two.exe", Processors: 2, Run: send}}},
+			{Name: "how many were there?", Applications: []dirql.Application{{Name: "check.exe", Run: func(a *dirql.App) {
+				if out, _ := a.DeviceIoControl(read, nil, 8); binary.LittleEndian.Uint64(out) != 2 {
+					a.Errorf("%d requests were counted, not 2", binary.LittleEndian.Uint64(out))
+				}
+			}}}},
+		},
+	}
+}
+
+// Explore finds the lost update, reduces it to one deviation, and its replay
+// file shows the same run again.
+func TestExploreFindsALostUpdate(t *testing.T) {
+	var told []*dirql.Discovery
+	s := countScenario(3)
+	rep, err := s.Explore(t.Context(), dirql.ExploreOptions{Seed: 1, Runs: 200, New: func(d *dirql.Discovery) { told = append(told, d) }})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(rep.Discoveries) != 1 || len(told) != 1 || told[0] != rep.Discoveries[0] {
+		t.Fatalf("found %d, told %d", len(rep.Discoveries), len(told))
+	}
+	d := told[0]
+	if d.Finding.Rule != "wrong result" || d.Count < 2 || d.Run > 20 || d.Replay.Deviations() > 2 {
+		t.Errorf("%q in %d runs, first in run %d (%s), %d deviations", d.Finding.Title, d.Count, d.Run, d.Strategy, d.Replay.Deviations())
+	}
+	var file bytes.Buffer
+	if _, err := d.Replay.WriteTo(&file); err != nil {
+		t.Fatal(err)
+	}
+	for range 3 {
+		p, err := dirql.ReadReplay(bytes.NewReader(file.Bytes()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := s.Again(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if traceOf(t, again) != traceOf(t, d.Report) {
+			t.Error("the replay differs")
+		}
+		var b bytes.Buffer
+		if p.WriteTo(&b); b.String() != file.String() {
+			t.Errorf("read and written again:\n%s\nwas:\n%s", &b, &file)
+		}
+	}
+}
+
+// The same seed finds the same, with each number of workers the whole number of
+// runs.
+func TestExploreIsDeterministic(t *testing.T) {
+	var first string
+	for range 2 {
+		var text bytes.Buffer
+		rep, err := countScenario(1).Explore(t.Context(), dirql.ExploreOptions{Seed: 7, Runs: 50, New: func(d *dirql.Discovery) {
+			d.Replay.WriteTo(&text)
+		}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		text.WriteString(strings.Join([]string{rep.Scenario, traceOf(t, rep.Discoveries[0].Report)}, "\n"))
+		if first == "" {
+			first = text.String()
+		} else if first != text.String() {
+			t.Error("two explorations with one seed differ")
+		}
+	}
+	rep, err := countScenario(1).Explore(t.Context(), dirql.ExploreOptions{Seed: 7, Runs: 51, Workers: 3})
+	if err != nil || rep.Runs != 51 || len(rep.Discoveries) != 1 {
+		t.Errorf("three workers: %+v, %v", rep, err)
+	}
+}
+
+// Private work adds no decisions: what only one activation touches is not worth
+// one.
+func TestPrivateWorkAddsNoDecisions(t *testing.T) {
+	decisions := func(private int) float64 {
+		rep, err := countScenario(private).Explore(t.Context(), dirql.ExploreOptions{Seed: 3, Runs: 200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return float64(rep.Decisions) / float64(rep.Runs)
+	}
+	// One run in twenty decides at every access, so it does see them.
+	few, many := decisions(0), decisions(50)
+	if many > few*1.6 {
+		t.Errorf("%.1f decisions a run with 50 private accesses, %.1f without", many, few)
+	}
+}
+
+// A replay of another driver says so.
+func TestReplayOfAChangedDriver(t *testing.T) {
+	rep, err := countScenario(0).Explore(t.Context(), dirql.ExploreOptions{Seed: 1, Runs: 100})
+	if err != nil || len(rep.Discoveries) != 1 {
+		t.Fatal(rep, err)
+	}
+	_, err = countScenario(5).Again(rep.Discoveries[0].Replay)
+	var diverged *dirql.DivergedError
+	if !errors.As(err, &diverged) {
+		t.Errorf("error %v", err)
+	}
+}
+
+// What is no replay file is refused with the line.
+func TestReadReplayRefuses(t *testing.T) {
+	const head = "dirql replay 1\nscenario s\ndriver go d\nprocessors 2\n"
+	for text, want := range map[string]string{
+		"":                                 "cut off",
+		"MZ\n":                             "line 1",
+		head:                               "cut off",
+		head + "nonsense 1\nend\n":         "line 5",
+		head + "step 0/1/2#x 1.0 cpu 1\n":  "line 5",
+		head + "step 0/1/2#1 1.0 wall 1\n": "cpu or event",
+		"dirql replay 1\nend\n":            "missing",
+		"dirql replay 1\nprocessors x\n":   "line 2",
+	} {
+		if _, err := dirql.ReadReplay(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+func FuzzReadReplay(f *testing.F) {
+	f.Add("dirql replay 1\nscenario s\ndriver go d\nprocessors 2\nstep 0/1/2#1 1.0 cpu 1 ; words\nend\n")
+	f.Fuzz(func(t *testing.T, text string) {
+		p, err := dirql.ReadReplay(strings.NewReader(text))
+		if err != nil {
+			return
+		}
+		var a, b bytes.Buffer
+		p.WriteTo(&a)
+		q, err := dirql.ReadReplay(bytes.NewReader(a.Bytes()))
+		if err != nil {
+			t.Fatalf("%v of what was written:\n%s", err, &a)
+		}
+		if q.WriteTo(&b); a.String() != b.String() {
+			t.Errorf("%q became %q", &a, &b)
+		}
+	})
+}
+
+// A schedule is the same run wherever decisions are asked for, so a replay file
+// stays valid when more memory turns out to be shared.
+func TestSchedulesDoNotDependOnWhatIsVisible(t *testing.T) {
+	for _, s := range []*dirql.Scenario{edu.Busy(), edu.Power(), edu.Unplug(), countScenario(30)} {
+		s.Device.Free = true
+		asked, everywhere := 0, 0
+		for seed := range uint64(40) {
+			few, all, fewer, more, err := s.SameRunTwice(dirql.Options{Seed: seed, Processors: 1 + int(seed%4)})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if few != all {
+				t.Fatalf("%s, seed %d: two different runs", s.Name, seed)
+			}
+			asked, everywhere = asked+fewer, everywhere+more
+		}
+		if asked >= everywhere {
+			t.Errorf("%s: %d decisions, %d with all accesses", s.Name, asked, everywhere)
+		}
+	}
+}

@@ -1,0 +1,155 @@
+package explore
+
+import (
+	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/kernel"
+)
+
+// Subject is what a random search runs again and again: a machine in its
+// initial state, brought back to it for each run.
+type Subject interface {
+	// Run runs once and returns what was found wrong, each kind once.
+	Run(source choice.Source, watch *kernel.Watch) Verdict
+}
+
+// Verdict is what came of a run.
+type Verdict struct {
+	Findings []Found
+	Bounded  bool // a bound of the machine was reached
+}
+
+// Found is a finding in a run. Two findings with the same identity are the same
+// mistake.
+type Found struct {
+	Identity string
+	Detail   any // the subject's own
+}
+
+// Campaign is a random search with a portfolio of strategies.
+type Campaign struct {
+	Seed  uint64
+	First int         // number of the first run, and the distance to the next one:
+	Every int         // how workers share the runs; 0: 0 and 1
+	Stop  func() bool // asked before each run
+	Runs  int         // bound on runs, 0: none
+	// New is called for each new finding, at once.
+	New func(*Discovery)
+	// Progress is called after each run.
+	Progress func(*CampaignReport)
+}
+
+// Discovery is a finding with the run that showed it first.
+type Discovery struct {
+	Found
+	Run      int // number of the run, from 0
+	Strategy string
+	Schedule choice.Schedule
+	Count    int // runs that found it
+}
+
+// CampaignReport says what a campaign did.
+type CampaignReport struct {
+	Runs        int
+	Bounded     int // runs that reached a bound of the machine
+	Decisions   int // in all runs
+	Discoveries []*Discovery
+	Pairs       int // pairs of accesses of different activations that were seen
+	Visible     int // granules of memory that turned out to be shared
+	Kept        int // schedules that showed new pairs
+}
+
+// keptLimit bounds the schedules that are kept for mutation.
+const keptLimit = 256
+
+// search is a campaign under way.
+type search struct {
+	*Campaign
+	subject Subject
+	learner *learner
+	e       *estimates
+	watch   kernel.Watch
+	kept    []choice.Schedule
+	report  CampaignReport
+}
+
+// Random runs a campaign.
+func Random(subject Subject, c Campaign) *CampaignReport {
+	c.Every = max(c.Every, 1)
+	s := &search{Campaign: &c, subject: subject, learner: newLearner(), e: newEstimates()}
+	for n := c.First; ; n += c.Every {
+		if c.Runs > 0 && s.report.Runs == c.Runs || c.Stop != nil && c.Stop() {
+			return &s.report
+		}
+		s.run(n)
+		if c.Progress != nil {
+			c.Progress(&s.report)
+		}
+	}
+}
+
+// run makes run number n. Run 0 goes the default way.
+func (s *search) run(n int) {
+	strategy, everywhere := s.strategy(n)
+	count := newCounter(strategy)
+	keeper := &choice.Keeper{Source: count}
+	s.watch.Accesses = s.watch.Accesses[:0]
+	s.watch.Visible = s.learner.visible
+	if everywhere {
+		s.watch.Visible = nil
+	}
+	v := s.subject.Run(keeper, &s.watch)
+	s.report.Runs++
+	s.report.Decisions += keeper.Asked
+	if v.Bounded {
+		s.report.Bounded++
+	}
+	count.teach(s.e, everywhere)
+	news, _ := s.learner.run(s.watch.Accesses)
+	if news > 0 && len(s.kept) < keptLimit {
+		s.kept = append(s.kept, keeper.Schedule)
+	}
+	s.report.Pairs, s.report.Visible, s.report.Kept = len(s.learner.pairs), s.learner.visible.Len(), len(s.kept)
+	for _, f := range v.Findings {
+		s.found(f, n, strategy.String(), keeper.Schedule)
+	}
+}
+
+// strategy returns how run n decides: with the portfolio, or, each fourth run,
+// by going on differently from somewhere in a schedule that showed something
+// new.
+func (s *search) strategy(n int) (st strategy, everywhere bool) {
+	if n == 0 {
+		return first{}, false
+	}
+	rng := choice.NewRand(s.Seed+uint64(n)*0x9E3779B97F4A7C15, 0x6578706C6F7265)
+	st, everywhere = strategyFor(n, rng, s.e)
+	if n%4 == 3 && len(s.kept) > 0 {
+		if base := s.kept[rng.IntN(len(s.kept))]; len(base) > 0 {
+			return mutate(base, st, rng), everywhere
+		}
+	}
+	return st, everywhere
+}
+
+func mutate(base choice.Schedule, then strategy, rng *choice.Rand) *mutant {
+	return &mutant{follow: choice.Follow{Schedule: base}, cut: rng.IntN(len(base) + 1), then: then}
+}
+
+// first goes the default way.
+type first struct{ choice.First }
+
+func (first) String() string { return "default" }
+
+func (s *search) found(f Found, run int, strategy string, schedule choice.Schedule) {
+	for _, d := range s.report.Discoveries {
+		if d.Identity == f.Identity {
+			d.Count++
+			return
+		}
+	}
+	d := &Discovery{Found: f, Run: run, Strategy: strategy, Schedule: schedule, Count: 1}
+	s.report.Discoveries = append(s.report.Discoveries, d)
+	if s.New != nil {
+		s.New(d)
+	}
+}

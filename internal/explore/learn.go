@@ -1,0 +1,137 @@
+package explore
+
+import (
+	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/kernel"
+)
+
+// learner draws from the accesses of each run which memory is shared, so that
+// it matters when it is accessed, and which pairs of accesses have met.
+type learner struct {
+	visible *kernel.VisibleSet
+	pairs   map[pair]struct{}
+	cells   map[uint64]*cell // of the present run, by 8-byte granule
+}
+
+// cell is what a run did with a granule.
+type cell struct {
+	activation uint32
+	shared     bool // more than one activation
+	written    bool
+	last       *kernel.Access // the last write
+}
+
+// pair is a write and an access of another activation that follows it.
+type pair struct {
+	writer, reader uint64 // program counters
+	sameCPU        bool
+	level          int8 // reader above (1), at (0) or below (-1) the writer's IRQL
+	write          bool // the second one is a write as well
+}
+
+func newLearner() *learner {
+	return &learner{visible: &kernel.VisibleSet{}, pairs: map[pair]struct{}{}, cells: map[uint64]*cell{}}
+}
+
+// run takes the accesses of a run in and returns how many pairs are new, and
+// whether the visible set grew.
+func (l *learner) run(accesses []kernel.Access) (news int, grew bool) {
+	clear(l.cells)
+	before := len(l.pairs)
+	for i := range accesses {
+		a := &accesses[i]
+		for g := a.Addr >> 3; g <= (a.Addr+uint64(max(a.Size, 1))-1)>>3; g++ {
+			if l.access(g, a) {
+				grew = l.visible.Add(g<<3, 8) || grew
+			}
+		}
+	}
+	return len(l.pairs) - before, grew
+}
+
+// access notes an access to a granule and reports whether the granule is
+// shared and written.
+func (l *learner) access(g uint64, a *kernel.Access) bool {
+	c := l.cells[g]
+	if c == nil {
+		l.cells[g] = &cell{activation: a.Activation, written: a.Write, last: writeOf(a)}
+		return false
+	}
+	if a.Activation != c.activation {
+		c.shared = true
+	}
+	c.written = c.written || a.Write
+	if w := c.last; w != nil && w.Activation != a.Activation {
+		l.pairs[pair{w.PC, a.PC, w.CPU == a.CPU, compare(a.IRQL, w.IRQL), a.Write}] = struct{}{}
+	}
+	if a.Write {
+		c.last = a
+	}
+	return c.shared && c.written
+}
+
+func writeOf(a *kernel.Access) *kernel.Access {
+	if a.Write {
+		return a
+	}
+	return nil
+}
+
+func compare(a, b uint8) int8 {
+	switch {
+	case a > b:
+		return 1
+	case a < b:
+		return -1
+	}
+	return 0
+}
+
+// counter keeps count of the decisions of a run, for the estimates.
+type counter struct {
+	source choice.Source
+	steps  map[uint32]float64 // decisions by activation
+	class  map[uint32]uint64
+	order  []uint32 // activations in order of their first decision
+	events float64
+	asked  float64
+}
+
+func newCounter(s choice.Source) *counter {
+	return &counter{source: s, steps: map[uint32]float64{}, class: map[uint32]uint64{}}
+}
+
+// Choose implements choice.Source.
+func (c *counter) Choose(p *choice.Point) int {
+	n := c.source.Choose(p)
+	if p.Kind != choice.Step {
+		return n
+	}
+	c.asked++
+	a := &p.Alternatives[n]
+	if a.Event {
+		c.events++
+		return n
+	}
+	if _, ok := c.class[a.Activation]; !ok {
+		c.class[a.Activation] = a.Class
+		c.order = append(c.order, a.Activation)
+	}
+	c.steps[a.Activation]++
+	return n
+}
+
+// teach moves the estimates towards what the run had.
+func (c *counter) teach(e *estimates, everywhere bool) {
+	if everywhere {
+		learn(&e.decisionsEverywhere, c.asked)
+		return
+	}
+	learn(&e.decisions, c.asked)
+	learn(&e.events, c.events)
+	for _, act := range c.order {
+		mean := e.work[c.class[act]]
+		learn(&mean, c.steps[act])
+		e.work[c.class[act]] = mean
+	}
+}
