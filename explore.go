@@ -67,7 +67,7 @@ func (s *Scenario) Explore(ctx context.Context, o ExploreOptions) (*ExploreRepor
 			return nil, err
 		}
 		defer r.m.Close()
-		rigs[i] = &subject{r, snapshot}
+		rigs[i] = &subject{r: r, snapshot: snapshot}
 	}
 	reports := make([]*explore.CampaignReport, workers)
 	var wait sync.WaitGroup
@@ -166,13 +166,18 @@ func (x *exploration) count(rep *ExploreReport, d *explore.Discovery) {
 type subject struct {
 	r        *rig
 	snapshot *kernel.Snapshot
+	watch    kernel.Watch // of runs in which all accesses are visible
 }
 
 // Run implements explore.Subject.
 func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict {
+	if watch == nil {
+		s.watch.Records = s.watch.Records[:0]
+		watch = &s.watch
+	}
 	s.r.rerun(s.snapshot, source, watch, nil)
 	v := explore.Verdict{Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound}
-	for _, f := range s.r.report().Findings {
+	for _, f := range append(s.r.report().Findings, s.r.races(watch.Records)...) {
 		if slices.ContainsFunc(v.Findings, func(o explore.Found) bool { return o.Identity == f.identity }) {
 			continue
 		}
@@ -183,8 +188,11 @@ func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict
 
 // record runs a schedule and records what happens.
 func (s *subject) record(schedule choice.Schedule) *Report {
-	s.r.rerun(s.snapshot, &choice.Follow{Schedule: schedule, Strict: true}, nil, &trace.Log{})
-	return s.r.report()
+	s.watch.Records = s.watch.Records[:0]
+	s.r.rerun(s.snapshot, &choice.Follow{Schedule: schedule, Strict: true}, &s.watch, &trace.Log{})
+	rep := s.r.report()
+	rep.Findings = append(rep.Findings, s.r.races(s.watch.Records)...)
+	return rep
 }
 
 // traceHash is a short name for the exact course of a run.

@@ -190,7 +190,7 @@ func (s *Scenario) Again(p *Replay) (*Report, error) {
 		return nil, err
 	}
 	defer r.m.Close()
-	rep := (&subject{r, snapshot}).record(p.schedule)
+	rep := (&subject{r: r, snapshot: snapshot}).record(p.schedule)
 	if rep.traceHash() != p.Trace {
 		why := "the driver is the same, so the scenario or dirql has changed"
 		if s.Driver.hash() != p.Hash {

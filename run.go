@@ -55,6 +55,7 @@ type rig struct {
 	bodies  []func(s *wdf.Sys) // of the threads that were spawned
 	broken  bool               // ended before its time
 	state   string
+	watch   *kernel.Watch // nil: nobody looks
 }
 
 func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig, error) {
@@ -169,6 +170,9 @@ func (r *rig) phases() {
 }
 
 func (r *rig) startPhase(p *Phase) {
+	if r.watch != nil {
+		r.watch.Rest()
+	}
 	if r.m.Trace.On() && p.Name != "" {
 		r.m.Record(-1, trace.Event{Kind: trace.Note, Name: "phase", Text: p.Name})
 	}

@@ -98,9 +98,11 @@ func (r *rig) rerun(snapshot *kernel.Snapshot, source choice.Source, watch *kern
 	r.bodies = r.bodies[:0]
 	r.m.Use(source, log)
 	r.m.Watch(watch)
+	r.watch = watch
 	r.device, r.broken, r.reason, r.state = r.started, false, kernel.Done, ""
 	r.phases()
 	r.m.Watch(nil)
+	r.watch = nil
 	r.m.Use(choice.First{}, log)
 	r.shutDown()
 }

@@ -368,6 +368,7 @@ func (s *Sys) release(i id) {
 // PASSIVE_LEVEL if it needs that.
 func (s *Sys) dereference(i id) {
 	f := s.f
+	s.Released(uint64(i.handle()))
 	if f.objects[i].references--; f.objects[i].references > 0 {
 		return
 	}
@@ -384,6 +385,7 @@ func (s *Sys) dereference(i id) {
 
 func (s *Sys) destroy(i id) {
 	f := s.f
+	s.Acquired(uint64(i.handle()))
 	s.callEach("EvtDestroyCallback", i, f.objects[i].destroy, func(c *context) Callback { return c.destroy })
 	s.note(trace.Framework, f.m.NameOf(uint64(i.handle())), "destroyed")
 	s.freeContexts(i)

@@ -179,6 +179,7 @@ func (s *Sys) markCancelable(r requestID, cancel Callback, ex bool) NTSTATUS {
 	}
 	row := &f.requests[r]
 	q := row.queue
+	s.queueLock(q)
 	row.marked, row.cancelCallback, row.heldAtMark = true, cancel, [2]uint64{}
 	if !ex {
 		row.heldAtMark = s.heldLocks(q)
@@ -222,6 +223,7 @@ func (s *Sys) WdfRequestUnmarkCancelable(h WDFREQUEST) NTSTATUS {
 	}
 	f := s.f
 	row := &f.requests[r]
+	s.queueLock(row.queue)
 	switch {
 	case !row.marked && f.m.Profile().FrameworkVerifier:
 		s.verifierBreak("unmark of a request that is not cancelable", "IOQ-9", "%s is unmarked, but is not marked cancelable", f.requestName(r))

@@ -44,6 +44,14 @@ const (
 
 func position(at uint64, r requestID) uint64 { return uint64(r)<<8 | at }
 
+// queueLock notes that the framework's own lock of a queue is taken and given
+// back: what is done before is ordered before what is done after it elsewhere.
+func (s *Sys) queueLock(q queueID) {
+	h := uint64(s.f.queues[q].object.handle())
+	s.Acquired(h)
+	s.Released(h)
+}
+
 // visit runs the dispatch loop unless it is active.
 func (s *Sys) visit(q queueID) {
 	if s.f.queues[q].loops == 0 {
@@ -56,6 +64,7 @@ func (s *Sys) visit(q queueID) {
 // queue that is gone.
 func (s *Sys) dispatch(q queueID, fresh requestID) bool {
 	f := s.f
+	s.queueLock(q)
 	switch {
 	case f.queues[q].gone:
 		return false
@@ -125,6 +134,7 @@ func (p *queue) due(arriving bool) due {
 // at once if nothing comes before it, else it waits in the queue.
 func (s *Sys) turn(q queueID, fresh *requestID) bool {
 	f := s.f
+	s.queueLock(q)
 	p := &f.queues[q]
 	if p.kind == IoQueueDispatchManual {
 		f.enqueue(q, take(fresh))

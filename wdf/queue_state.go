@@ -306,6 +306,7 @@ func (s *Sys) WdfIoQueueRetrieveNextRequest(h WDFQUEUE) (WDFREQUEST, NTSTATUS) {
 	if f.queues[q].kind == IoQueueDispatchParallel {
 		return 0, s.LeaveStatus(StatusInvalidDeviceState)
 	}
+	s.queueLock(q)
 	r, st := s.retrieve(q)
 	if st.Failed() {
 		return 0, s.LeaveStatus(st)

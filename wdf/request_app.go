@@ -158,7 +158,7 @@ func (s *Sys) AwaitRequest(h WDFREQUEST) RequestResult {
 	s.Enter(svcGetOverlappedResult, uint64(h))
 	f, r := s.f, s.f.sentRequest(h)
 	s.Step()
-	s.WaitUntil("the end of "+f.requestName(r), func() bool { return f.requests[r].phase == requestDone })
+	s.WaitForRelease(uint64(h), "the end of "+f.requestName(r), func() bool { return f.requests[r].phase == requestDone })
 	result := f.result(r)
 	if p := f.requests[r].output; p != 0 {
 		f.m.Mem.Free(p, s.ActivationID())

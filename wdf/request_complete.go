@@ -104,6 +104,7 @@ func (s *Sys) finish(r requestID, status NTSTATUS) {
 	s.Begin(svcFinishRequest, uint64(f.requests[r].object.handle()), uint64(status))
 	row := &f.requests[r]
 	i, q := row.object, row.queue
+	s.Released(uint64(i.handle()))
 	row.completed, row.owned = true, false
 	if !row.presented {
 		f.objects[i].cleanup, f.objects[i].destroy = 0, 0
@@ -116,6 +117,7 @@ func (s *Sys) finish(r requestID, status NTSTATUS) {
 		if f.requests[r].queueLink.list == listCancelledOnQueue {
 			f.remove(q, listCancelledOnQueue, r)
 		}
+		s.queueLock(q)
 		f.takeBack(q, r)
 		s.visit(q)
 	}

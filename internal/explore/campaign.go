@@ -92,7 +92,7 @@ func (s *search) run(n int) {
 	strategy, everywhere := s.strategy(n)
 	count := newCounter(strategy)
 	keeper := &choice.Keeper{Source: count}
-	s.watch.Accesses = s.watch.Accesses[:0]
+	s.watch.Records = s.watch.Records[:0]
 	s.watch.Visible = s.learner.visible
 	if everywhere {
 		s.watch.Visible = nil
@@ -104,7 +104,7 @@ func (s *search) run(n int) {
 		s.report.Bounded++
 	}
 	count.teach(s.e, everywhere)
-	news, _ := s.learner.run(s.watch.Accesses)
+	news, _ := s.learner.run(s.watch.Records)
 	if news > 0 && len(s.kept) < keptLimit {
 		s.kept = append(s.kept, keeper.Schedule)
 	}

@@ -18,7 +18,7 @@ type cell struct {
 	activation uint32
 	shared     bool // more than one activation
 	written    bool
-	last       *kernel.Access // the last write
+	last       *kernel.Record // the last write
 }
 
 // pair is a write and an access of another activation that follows it.
@@ -33,13 +33,16 @@ func newLearner() *learner {
 	return &learner{visible: &kernel.VisibleSet{}, pairs: map[pair]struct{}{}, cells: map[uint64]*cell{}}
 }
 
-// run takes the accesses of a run in and returns how many pairs are new, and
+// run takes the records of a run in and returns how many pairs are new, and
 // whether the visible set grew.
-func (l *learner) run(accesses []kernel.Access) (news int, grew bool) {
+func (l *learner) run(records []kernel.Record) (news int, grew bool) {
 	clear(l.cells)
 	before := len(l.pairs)
-	for i := range accesses {
-		a := &accesses[i]
+	for i := range records {
+		a := &records[i]
+		if !a.Kind.Access() {
+			continue
+		}
 		for g := a.Addr >> 3; g <= (a.Addr+uint64(max(a.Size, 1))-1)>>3; g++ {
 			if l.access(g, a) {
 				grew = l.visible.Add(g<<3, 8) || grew
@@ -51,27 +54,30 @@ func (l *learner) run(accesses []kernel.Access) (news int, grew bool) {
 
 // access notes an access to a granule and reports whether the granule is
 // shared and written.
-func (l *learner) access(g uint64, a *kernel.Access) bool {
+func (l *learner) access(g uint64, a *kernel.Record) bool {
 	c := l.cells[g]
 	if c == nil {
-		l.cells[g] = &cell{activation: a.Activation, written: a.Write, last: writeOf(a)}
+		l.cells[g] = &cell{activation: a.Activation, written: writes(a), last: writeOf(a)}
 		return false
 	}
 	if a.Activation != c.activation {
 		c.shared = true
 	}
-	c.written = c.written || a.Write
+	c.written = c.written || writes(a)
 	if w := c.last; w != nil && w.Activation != a.Activation {
-		l.pairs[pair{w.PC, a.PC, w.CPU == a.CPU, compare(a.IRQL, w.IRQL), a.Write}] = struct{}{}
+		l.pairs[pair{w.PC, a.PC, w.CPU == a.CPU, compare(a.IRQL, w.IRQL), writes(a)}] = struct{}{}
 	}
-	if a.Write {
+	if writes(a) {
 		c.last = a
 	}
 	return c.shared && c.written
 }
 
-func writeOf(a *kernel.Access) *kernel.Access {
-	if a.Write {
+// writes reports whether an access writes.
+func writes(a *kernel.Record) bool { return a.Kind != kernel.RecordRead }
+
+func writeOf(a *kernel.Record) *kernel.Record {
+	if writes(a) {
 		return a
 	}
 	return nil

@@ -93,6 +93,7 @@ func (t *Thread) KeInsertQueueDpc(dpc, arg1, arg2 uint64) bool {
 // the insert requests is done before the call returns (DPC-8).
 func (t *Thread) InsertDPC(dpc, arg1, arg2 uint64) bool {
 	t.point(op{})
+	t.Released(dpc) // also if it is queued already: what the run sees, it sees after this
 	if t.kernelLoad(dpc+dpcData, 8) != 0 {
 		return false
 	}
@@ -172,6 +173,7 @@ func (t *Thread) RemoveDPC(dpc uint64) bool {
 			if q.entries[j].dpc == dpc {
 				q.entries = slices.Delete(q.entries, j, j+1)
 				t.kernelStore(dpc+dpcData, 8, 0)
+				t.Acquired(dpc)
 				if t.m.Trace.On() {
 					t.m.Record(t.cpu, trace.Event{Kind: trace.Note, Name: t.m.NameOf(dpc), Text: fmt.Sprintf("taken out of the queue of processor %d", i)})
 				}
@@ -326,8 +328,9 @@ func (t *Thread) FlushDPCs() {
 	}
 	t.wait.mark = mark
 	t.settle()
-	t.WaitUntil("KeFlushQueuedDpcs", func() bool { return t.m.flushed(mark) })
+	t.waitUntil("KeFlushQueuedDpcs", func() bool { return t.m.flushed(mark) })
 	t.wait.mark = 0
+	t.Acquired(dpcRuns)
 }
 
 // flushed reports whether nothing that was queued up to mark is left.

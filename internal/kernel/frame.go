@@ -62,6 +62,9 @@ func (t *Thread) push(f frame) {
 		f.id = t.stack[n-1].id
 	}
 	t.stack = append(t.stack, f)
+	if f.kind <= WorkItemActivation {
+		t.began(&f)
+	}
 }
 
 func (t *Thread) pop() { t.stack = t.stack[:len(t.stack)-1] }
@@ -158,6 +161,7 @@ func (t *Thread) ActivationID() uint32 {
 func (t *Thread) activate(k ActivationKind, object uint64, role string, routine uint64, a Args) uint64 {
 	t.push(frame{kind: k, code: routine, object: object, arg: a[1], rest: mixed(a[:])})
 	r := t.Invoke(role, routine, a)
+	t.ends(k, object)
 	t.pop()
 	return r
 }

@@ -71,6 +71,7 @@ func (m *Machine) Connect(c ConnectParams) (InterruptID, NTSTATUS) {
 	*last = int32(len(m.interrupts))
 	m.interrupts = append(m.interrupts, interrupt{ConnectParams: c, address: addr, connected: true})
 	m.SetName(addr, c.Name)
+	m.release(addr)
 	if l := m.vectors[c.Vector].line; l != noLine {
 		m.forward(l)
 	}
@@ -85,6 +86,7 @@ func (t *Thread) Disconnect(id InterruptID) {
 	defer t.keep(0)
 	t.WaitUntil("an ISR to return", func() bool { return m.interrupts[id].running == 0 })
 	in := &m.interrupts[id]
+	t.Acquired(endOf(in.address))
 	in.connected = false
 	for at := &m.vectors[in.Vector].chain; *at != 0; at = &m.interrupts[*at].next {
 		if *at == int32(id) {
@@ -172,14 +174,15 @@ func (t *Thread) service(id InterruptID) bool {
 	}
 	m.interrupts[id].running++
 	in := m.interrupts[id]
-	old := t.raise(in.SynchronizeIRQL)
-	t.lockNow(in.SpinLock)
+	old := t.IRQL()
+	t.setIRQL(in.SynchronizeIRQL)
+	t.spin(in.SpinLock)
 	r := t.activate(ISRActivation, in.address, "ISR", in.ServiceRoutine,
 		Args{in.address, in.Context, uint64(in.MessageID)}) & 0xFF
 	if now := t.IRQL(); now != in.SynchronizeIRQL {
 		t.wrongISRLevel(&in, "ISR", in.ServiceRoutine, now)
 	}
-	t.unlock(in.SpinLock)
+	t.letGo(in.SpinLock)
 	t.setIRQL(old)
 	m.interrupts[id].running--
 	if r == 0 {

@@ -42,6 +42,7 @@ func (t *Thread) raise(irql uint8) (old uint8) {
 	old = t.IRQL()
 	if irql > old {
 		t.setIRQL(irql)
+		t.note(RecordRaise, uint64(old))
 	}
 	return old
 }
@@ -49,7 +50,11 @@ func (t *Thread) raise(irql uint8) (old uint8) {
 // lower lowers the IRQL. On return the processor has taken everything that was
 // held back by the old level: interrupts, DPCs, other threads (IRQL-5, DPC-14).
 func (t *Thread) lower(irql uint8) {
+	old := t.IRQL()
 	t.setIRQL(irql)
+	if irql < old {
+		t.note(RecordLower, uint64(old))
+	}
 	t.settle()
 }
 

@@ -203,6 +203,7 @@ func (t *Thread) writeRegister(addr uint64, size int, v uint64) {
 	if addr-sharedUserPage < mem.PageSize {
 		t.driverFault(mem.Fault{Kind: mem.ReadOnly, Access: mem.Store, Addr: addr})
 	}
+	t.Released(deviceWrite)
 	if t.m.Trace.On() {
 		at := len(t.m.Trace.Events)
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Text: "write", ValueKind: trace.Hex, Value: v})

@@ -29,6 +29,7 @@ func (t *Thread) KeInitializeSemaphore(s uint64, count, limit int32) {
 func (t *Thread) KeReleaseSemaphore(s uint64, adjustment int32) (previous int32) {
 	t.Enter(svcKeReleaseSemaphore, s, uint64(adjustment))
 	t.point(op{})
+	t.Released(s)
 	previous = int32(t.kernelLoad(s+headerState, 4))
 	limit := int64(int32(t.kernelLoad(s+semaphoreLimit, 4)))
 	if sum := int64(previous) + int64(adjustment); sum > limit || adjustment <= 0 {
@@ -76,6 +77,7 @@ func (t *Thread) KeReleaseMutex(mutex uint64) (previous int32) {
 	if t.kernelLoad(mutex+mutexOwner, 8) != uint64(t.id)+1 {
 		t.BugCheck(0x1E, [4]uint64{0xC0000046, 0, mutex}, "KeReleaseMutex", "a mutex is released by a thread that does not own it")
 	}
+	t.Released(mutex)
 	previous = int32(t.kernelLoad(mutex+headerState, 4))
 	t.kernelStore(mutex+headerState, 4, uint64(uint32(previous+1)))
 	if previous == 0 {

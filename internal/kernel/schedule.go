@@ -119,6 +119,17 @@ func (t *Thread) BusyWait(what string, cond func() bool) {
 // framework's own waits for things that are not dispatcher objects. cond looks
 // at the state of the machine only; what says for what the thread waits.
 func (t *Thread) WaitUntil(what string, cond func() bool) {
+	t.waitUntil(what, cond)
+	t.note(RecordAcquireAll, 0)
+}
+
+// WaitForRelease is WaitUntil for what a Released of the object announces.
+func (t *Thread) WaitForRelease(object uint64, what string, cond func() bool) {
+	t.waitUntil(what, cond)
+	t.Acquired(object)
+}
+
+func (t *Thread) waitUntil(what string, cond func() bool) {
 	for !cond() { // it may have come true and become false again before the thread runs
 		t.until = cond
 		t.wait.kind, t.wait.what = waitCondition, what

@@ -112,6 +112,7 @@ func (t *Thread) KeTryToAcquireSpinLockAtDpcLevel(lock uint64) bool {
 	free := t.m.lockFree(lock)
 	if free {
 		t.hold(lock)
+		t.Acquired(lock)
 	}
 	return t.LeaveBool(free)
 }
@@ -131,6 +132,13 @@ func (m *Machine) NameLock(lock uint64, name string) {
 // lockNow takes a lock as part of the present step if it is free; otherwise it
 // spins at the present IRQL until it is.
 func (t *Thread) lockNow(lock uint64) {
+	t.spin(lock)
+	t.Acquired(lock)
+}
+
+// spin is lockNow of an interrupt's dispatch, whose ISR acquires the lock: see
+// Thread.began.
+func (t *Thread) spin(lock uint64) {
 	t.kernelLoad(lock, 8) // faults as the driver's pointer does
 	if h := t.m.holder(lock); h != nil && h.cpu == t.cpu {
 		t.selfDeadlock(lock, h)
@@ -152,6 +160,12 @@ func (t *Thread) hold(lock uint64) {
 // unlock releases a lock; one that this processor does not hold is bug check
 // 0x10.
 func (t *Thread) unlock(lock uint64) {
+	t.Released(lock)
+	t.letGo(lock)
+}
+
+// letGo is unlock of an interrupt's dispatch: see spin.
+func (t *Thread) letGo(lock uint64) {
 	t.kernelLoad(lock, 8)
 	for i := len(t.m.held) - 1; i >= 0; i-- {
 		if h := &t.m.held[i]; h.addr == lock && h.cpu == t.cpu {

@@ -97,6 +97,7 @@ func (m *Machine) NewThread(p ThreadParams) int {
 		p.Priority = NormalPriority
 	}
 	t := m.newThread(p)
+	m.release(threadStart + uint64(t.id))
 	m.makeReady(t)
 	return t.id
 }

@@ -47,6 +47,8 @@ func (t *Thread) KeSetTimerEx(timer uint64, due Timeout, period uint32, dpc uint
 func (t *Thread) SetTimer(timer uint64, due Timeout, period uint32, dpc uint64) bool {
 	t.point(op{})
 	was := t.m.cancelTimer(timer)
+	t.Released(timer)
+	t.Released(dpc)
 	at := max(due.due(t.m.now), t.m.now)
 	t.kernelStore(timer+headerState, 4, 0)
 	t.kernelStore(timer+timerDueTime, 8, at/100)

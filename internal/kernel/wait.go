@@ -118,6 +118,7 @@ func (t *Thread) KeSetEvent(event uint64) (previous int32) {
 // SetEvent: see KeSetEvent.
 func (t *Thread) SetEvent(event uint64) (previous int32) {
 	t.point(op{})
+	t.Released(event)
 	previous = int32(t.kernelLoad(event+headerState, 4))
 	t.kernelStore(event+headerState, 4, 1)
 	t.m.signalled(event)
@@ -195,6 +196,7 @@ func (t *Thread) checkWait(object uint64, o Timeout, verifier bool) {
 func (t *Thread) WaitFor(object uint64, o Timeout) NTSTATUS {
 	t.point(op{})
 	if t.satisfy(object) {
+		t.Acquired(object)
 		return StatusSuccess
 	}
 	if o.Limited && (o.Ticks == 0 || o.due(t.m.now) <= t.m.now) {
@@ -208,6 +210,9 @@ func (t *Thread) WaitFor(object uint64, o Timeout) NTSTATUS {
 	}
 	t.wait = waitState{kind: waitObject, object: object, what: t.m.NameOf(object)}
 	t.block()
+	if t.wait.status == StatusSuccess {
+		t.Acquired(object)
+	}
 	return t.wait.status
 }
 
@@ -260,6 +265,7 @@ func (m *Machine) signalled(object uint64) {
 func (t *Thread) Suspend(what string) NTSTATUS {
 	t.wait = waitState{kind: waitCall, what: what}
 	t.block()
+	t.note(RecordAcquireAll, 0)
 	return t.wait.status
 }
 

@@ -6,8 +6,7 @@ import (
 	"github.com/dirql/dirql/internal/choice"
 )
 
-// Watch is what a search wants to know of the accesses of a run, and which of
-// them it wants to decide at.
+// Watch is what a search wants to know of a run, and where it wants to decide.
 //
 // Every access to shared memory is an operation of its own: it takes time,
 // counts as a step, and the processor takes what it has to take before it. But
@@ -15,22 +14,124 @@ import (
 // everything that is no access to memory). So the same decisions give the same
 // run, whatever is in Visible.
 type Watch struct {
-	Visible  *VisibleSet // nil: all accesses
-	Accesses []Access    // of the run so far, in their order
+	Visible *VisibleSet // nil: all accesses
+	Records []Record    // of the run so far, in their order
 }
 
-// Access is an access of driver code to shared memory.
-type Access struct {
-	Addr       uint64
-	PC         uint64 // instruction, or the routine of a driver in Go
-	Activation uint32
-	Op         uint32 // number of the operation in the activation
-	Size       uint32 // bytes
+// Record is an access of driver code to shared memory, or something that orders
+// accesses: what a race detector needs to know.
+type Record struct {
+	Kind       RecordKind
 	CPU        uint8
 	IRQL       uint8
-	Write      bool
-	Locked     bool // interlocked: read and write in one step
+	Activation uint32 // 0: none, an idle processor
+	Addr       uint64 // of the access; the object; of RecordRaise and RecordLower the other level
+	PC         uint64 // of an access: the instruction, or the routine of a driver in Go; of RecordBegin the routine
+	Time       uint64 // virtual nanoseconds
+	Op         uint32 // of an access: number of the operation in the activation
+	Size       uint32 // of an access, in bytes; of RecordBegin the ActivationKind
 }
+
+// RecordKind says what a Record is about.
+type RecordKind uint8
+
+// Kinds of records.
+const (
+	RecordRead RecordKind = iota
+	RecordWrite
+	RecordLocked     // an interlocked operation
+	RecordBegin      // of an activation
+	RecordEnd        // of an activation
+	RecordRaise      // of the IRQL by running code, to IRQL from Addr
+	RecordLower      // of the IRQL by running code, from Addr to IRQL
+	RecordRelease    // what the activation did before is ordered before what follows an acquire of the object
+	RecordAcquire    // see RecordRelease
+	RecordAcquireAll // an acquire of everything that was released
+	RecordRest       // the machine is at rest: everything before is ordered before everything behind
+)
+
+// Access reports whether a record is an access to memory.
+func (k RecordKind) Access() bool { return k <= RecordLocked }
+
+// Objects of records that have no address of their own.
+const (
+	dpcRuns     = 1 // the ends of all DPC runs, for KeFlushQueuedDpcs
+	deviceWrite = 2 // writes of device registers, which interrupts can follow
+	threadStart = 1 << 40
+)
+
+// Released notes that what the running code did so far is ordered before what
+// others do after an Acquired of the same object: a lock that is given back, an
+// event that is set, an object that is handed over.
+func (t *Thread) Released(object uint64) { t.note(RecordRelease, object) }
+
+// Acquired: see Released.
+func (t *Thread) Acquired(object uint64) { t.note(RecordAcquire, object) }
+
+// note adds a record about the running code.
+func (t *Thread) note(k RecordKind, object uint64) {
+	if w := t.m.watch; w != nil {
+		w.Records = append(w.Records, Record{Kind: k, CPU: uint8(t.cpu), IRQL: t.IRQL(), Activation: t.ActivationID(), Addr: object, Time: t.m.now})
+	}
+}
+
+// began notes that an activation begins, and what is ordered before that.
+func (t *Thread) began(f *frame) {
+	w := t.m.watch
+	if w == nil {
+		return
+	}
+	w.Records = append(w.Records, Record{Kind: RecordBegin, CPU: uint8(t.cpu), IRQL: t.IRQL(), Activation: f.id, Size: uint32(f.kind),
+		Addr: t.actObject(f), PC: f.code, Time: t.m.now})
+	switch f.kind {
+	case ThreadActivation:
+		t.Acquired(threadStart + uint64(t.id))
+	case ISRActivation:
+		t.Acquired(deviceWrite)
+		t.Acquired(f.object)
+		t.Acquired(t.m.lockOf(f.object))
+	default:
+		t.Acquired(f.object)
+	}
+}
+
+// ends notes that the present activation ends.
+func (t *Thread) ends(k ActivationKind, object uint64) {
+	if t.m.watch == nil {
+		return
+	}
+	switch k {
+	case DPCActivation:
+		t.Released(dpcRuns)
+	case ISRActivation:
+		t.Released(t.m.lockOf(object))
+	}
+	t.Released(endOf(object))
+	t.note(RecordEnd, 0)
+}
+
+// lockOf returns the spin lock of a KINTERRUPT.
+func (m *Machine) lockOf(kinterrupt uint64) uint64 {
+	for i := range m.interrupts {
+		if in := &m.interrupts[i]; in.address == kinterrupt {
+			return in.SpinLock
+		}
+	}
+	return 0
+}
+
+// endOf is the object that the ends of an object's activations release.
+func endOf(object uint64) uint64 { return object | 1 }
+
+// release is Released for whatever thread runs now.
+func (m *Machine) release(object uint64) {
+	if m.watch != nil && !m.ended {
+		m.threads[m.procs[m.next].current].Released(object)
+	}
+}
+
+// Rest notes that the machine is at rest.
+func (w *Watch) Rest() { w.Records = append(w.Records, Record{Kind: RecordRest}) }
 
 // VisibleSet is a set of bytes of memory, by 8-byte granule.
 type VisibleSet struct{ bytes map[uint64]uint8 }
@@ -85,10 +186,16 @@ func (t *Thread) access(o op, addr uint64, size int, write, locked bool, pc uint
 		o.hidden = !t.m.isRegister(addr) && !w.Visible.Has(addr, o.size)
 	}
 	t.point(o)
-	if w := t.m.watch; w != nil {
-		f := t.currentActivation()
-		w.Accesses = append(w.Accesses, Access{Addr: addr, PC: pc, Activation: f.id, Op: f.ops - 1, Size: o.size, CPU: uint8(t.cpu), IRQL: t.IRQL(),
-			Write: write, Locked: locked})
+	if w := t.m.watch; w != nil && !t.m.isRegister(addr) {
+		f, kind := t.currentActivation(), RecordRead
+		switch {
+		case locked:
+			kind = RecordLocked
+		case write:
+			kind = RecordWrite
+		}
+		w.Records = append(w.Records, Record{Kind: kind, Addr: addr, PC: pc, Activation: f.id, Op: f.ops - 1, Size: o.size,
+			CPU: uint8(t.cpu), IRQL: t.IRQL(), Time: t.m.now})
 	}
 }
 
@@ -146,9 +253,27 @@ func (m *Machine) ActivationText(a choice.Activation) string {
 	if a.Nth == 0 {
 		return fmt.Sprintf("idle processor %d", a.Object)
 	}
+	return fmt.Sprintf("%s #%d", m.activationName(a), a.Nth)
+}
+
+func (m *Machine) activationName(a choice.Activation) string {
 	name := m.NameOf(a.Code)
 	if ActivationKind(a.Kind) == ThreadActivation && a.Object < uint64(len(m.threads)) {
 		name = m.threads[a.Object].name
 	}
-	return fmt.Sprintf("%s %s #%d", ActivationKind(a.Kind), name, a.Nth)
+	return fmt.Sprintf("%s %s", ActivationKind(a.Kind), name)
+}
+
+// BeginText describes the activation of a RecordBegin for people.
+func (m *Machine) BeginText(r *Record) string {
+	return m.activationName(choice.Activation{Kind: uint8(r.Size), Code: r.PC, Object: r.Addr})
+}
+
+// MemoryText describes an address for people: the symbol, or the block of pool
+// that it lies in.
+func (m *Machine) MemoryText(addr uint64) string {
+	if a := m.Mem.Find(addr); a != nil {
+		return fmt.Sprintf("byte %d of the block of %d bytes at 0x%X, tag '%s'", addr-a.Addr, a.Size, a.Addr, tagText(a.Tag))
+	}
+	return m.NameOf(addr)
 }

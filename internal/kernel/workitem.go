@@ -23,6 +23,7 @@ type workItem struct {
 // (OBJ-14). object is what the activation is about, for reports.
 func (m *Machine) QueueWork(object uint64, role string, routine uint64, a Args) {
 	m.work = append(m.work, workItem{routine, a, object, role})
+	m.release(object)
 	if m.Trace.On() {
 		m.Record(-1, trace.Event{Kind: trace.Note, Name: m.NameOf(object), Text: "work item queued"})
 	}

@@ -44,7 +44,7 @@ var layers = []layer{
 	{pkg: "internal/explore", imports: with(base, "internal/kernel")},
 
 	{pkg: "internal/report", imports: []string{"internal/trace"}, tests: []string{"internal/kernel"}},
-	{pkg: "internal/check", imports: with(base, "internal/kernel")},
+	{pkg: "internal/race", imports: with(base, "internal/kernel")},
 	{pkg: "internal/x86/isa"},
 	{pkg: "internal/x86/hostcpu"},
 	{pkg: "internal/x86", imports: []string{"internal/mem", "internal/x86/isa"}, tests: []string{"internal/x86/diff", "internal/x86/hostcpu"}},
@@ -52,10 +52,10 @@ var layers = []layer{
 	{pkg: "internal/x86/...", imports: []string{"internal/mem", "internal/x86", "internal/x86/isa", "internal/x86/hostcpu", "internal/x86/diff"}},
 	{pkg: "internal/pe", imports: []string{"internal/mem"}},
 	{pkg: "internal/bind", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/x86", "internal/pe")},
-	{pkg: "internal/litmus", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/check")},
+	{pkg: "internal/litmus", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore")},
 
 	{pkg: ".", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/report",
-		"internal/check", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
+		"internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
 
 	{pkg: "drivers/...", imports: []string{".", "device", "wdf"}},
 	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/..."}},

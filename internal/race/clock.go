@@ -1,0 +1,35 @@
+package race
+
+// clock is a vector clock: for each slot, up to which of its times everything
+// is ordered before the owner of the clock.
+type clock []uint32
+
+func (c clock) of(slot int) uint32 {
+	if slot < len(c) {
+		return c[slot]
+	}
+	return 0
+}
+
+// join makes the clock know everything that o knows.
+func (c *clock) join(o clock) {
+	c.grow(len(o))
+	for i, t := range o {
+		(*c)[i] = max((*c)[i], t)
+	}
+}
+
+func (c *clock) grow(n int) {
+	for len(*c) < n {
+		*c = append(*c, 0)
+	}
+}
+
+// epoch is a time of one slot.
+type epoch struct {
+	slot int
+	time uint32
+}
+
+// before reports whether the epoch is ordered before the owner of the clock.
+func (c clock) knows(e epoch) bool { return e.time <= c.of(e.slot) }

@@ -1,0 +1,181 @@
+package race_test
+
+import (
+	"testing"
+
+	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/race"
+)
+
+// lab is a machine with two processors and what the cases need.
+type lab struct {
+	*kernel.Machine
+	x, y, lock, event, dpc, timer uint64
+	interrupt                     kernel.InterruptID
+	kinterrupt                    uint64
+}
+
+const vector = 0x51
+
+// write is an access that races with the other's, if nothing orders them.
+func (l *lab) write(t *kernel.Thread) { t.Store(l.x, 8, 1) }
+
+// orders are ways to order two writes, or not to. first and second run in
+// threads of processors 0 and 1; dpc and isr as their names say.
+var orders = []struct {
+	name                   string
+	first, second, dpc, is func(l *lab, t *kernel.Thread)
+	races                  bool
+}{
+	{name: "nothing", first: (*lab).write, second: (*lab).write, races: true},
+	{name: "other memory", first: (*lab).write, second: func(l *lab, t *kernel.Thread) { t.Store(l.y, 8, 1) }},
+	{name: "neighbouring bytes", first: func(l *lab, t *kernel.Thread) { t.Store(l.x, 4, 1) },
+		second: func(l *lab, t *kernel.Thread) { t.Store(l.x+4, 4, 1) }},
+	{name: "a common byte", first: func(l *lab, t *kernel.Thread) { t.Store(l.x, 4, 1) },
+		second: func(l *lab, t *kernel.Thread) { t.Store(l.x+3, 1, 1) }, races: true},
+	{name: "reads", first: func(l *lab, t *kernel.Thread) { t.Load(l.x, 8) }, second: func(l *lab, t *kernel.Thread) { t.Load(l.x, 8) }},
+	{name: "a read and a write", first: (*lab).write, second: func(l *lab, t *kernel.Thread) { t.Load(l.x, 8) }, races: true},
+	{name: "interlocked operations", first: (*lab).update, second: (*lab).update},
+	{name: "an interlocked operation and a write", first: (*lab).update, second: (*lab).write, races: true},
+	{name: "DISPATCH_LEVEL on two processors", first: (*lab).raised, second: (*lab).raised, races: true},
+	{name: "a spin lock", first: (*lab).locked, second: (*lab).locked},
+	{name: "a spin lock on one side", first: (*lab).locked, second: (*lab).write, races: true},
+	{name: "an event", first: func(l *lab, t *kernel.Thread) { l.write(t); t.KeSetEvent(l.event) },
+		second: func(l *lab, t *kernel.Thread) { t.KeWaitForSingleObject(l.event, kernel.Forever); l.write(t) }},
+	{name: "a write behind the signal", first: func(l *lab, t *kernel.Thread) { t.KeSetEvent(l.event); l.write(t) },
+		second: func(l *lab, t *kernel.Thread) { t.KeWaitForSingleObject(l.event, kernel.Forever); l.write(t) }, races: true},
+	{name: "an insert", first: func(l *lab, t *kernel.Thread) { l.write(t); t.KeInsertQueueDpc(l.dpc, 0, 0) }, dpc: (*lab).write},
+	{name: "a write behind the insert", first: func(l *lab, t *kernel.Thread) { t.KeInsertQueueDpc(l.dpc, 0, 0); l.write(t) }, dpc: (*lab).write, races: true},
+	{name: "an insert and a flush", first: func(l *lab, t *kernel.Thread) {
+		t.KeInsertQueueDpc(l.dpc, 0, 0)
+		t.KeFlushQueuedDpcs()
+		l.write(t)
+	}, dpc: (*lab).write},
+	{name: "a remove", first: func(l *lab, t *kernel.Thread) {
+		l.write(t)
+		t.KeInsertQueueDpc(l.dpc, 0, 0)
+	}, second: func(l *lab, t *kernel.Thread) {
+		if t.KeRemoveQueueDpc(l.dpc) {
+			l.write(t)
+		}
+	}},
+	{name: "a timer", first: func(l *lab, t *kernel.Thread) { l.write(t); t.KeSetTimerEx(l.timer, kernel.After(500), 0, l.dpc) }, dpc: (*lab).write},
+	{name: "an ISR and DISPATCH_LEVEL", first: (*lab).raised, is: (*lab).write, races: true},
+	{name: "an ISR and the interrupt lock", first: func(l *lab, t *kernel.Thread) {
+		old := t.AcquireInterruptLock(l.interrupt)
+		l.write(t)
+		t.ReleaseInterruptLock(l.interrupt, old)
+	}, is: (*lab).write},
+	{name: "an ISR and its DPC", is: func(l *lab, t *kernel.Thread) { l.write(t); t.KeInsertQueueDpc(l.dpc, 0, 0) }, dpc: (*lab).write},
+	{name: "an ISR and its DPC, behind the insert", is: func(l *lab, t *kernel.Thread) { t.KeInsertQueueDpc(l.dpc, 0, 0); l.write(t) },
+		dpc: (*lab).write, races: true},
+}
+
+func (l *lab) update(t *kernel.Thread) { t.Update(l.x, 8, func(v uint64) uint64 { return v + 1 }) }
+
+func (l *lab) raised(t *kernel.Thread) {
+	old := t.KeRaiseIrql(kernel.DispatchLevel)
+	l.write(t)
+	t.KeLowerIrql(old)
+}
+
+func (l *lab) locked(t *kernel.Thread) {
+	old := t.KeAcquireSpinLock(l.lock)
+	l.write(t)
+	t.KeReleaseSpinLock(l.lock, old)
+}
+
+// For each way to order two writes, races are found in some schedule, or in
+// none.
+func TestIRQL14WhatOrdersAccesses(t *testing.T) {
+	for _, c := range orders {
+		t.Run(c.name, func(t *testing.T) {
+			found := false
+			for seed := range uint64(60) {
+				for _, r := range runLab(t, seed, c.first, c.second, c.dpc, c.is) {
+					found = true
+					if !c.races {
+						t.Fatalf("seed %d: %+v", seed, r)
+					}
+					if r.First.Addr > r.Second.Addr+7 || r.Second.Addr > r.First.Addr+7 || r.First.Activation == r.Second.Activation {
+						t.Errorf("%+v is no race", r)
+					}
+				}
+			}
+			if found != c.races {
+				t.Error("no race was found")
+			}
+		})
+	}
+}
+
+// runLab runs a case once and returns the races between processors.
+func runLab(t *testing.T, seed uint64, first, second, dpc, isr func(*lab, *kernel.Thread)) []race.Race {
+	m, err := kernel.New(kernel.Config{Processors: 2, Source: choice.NewRandom(seed)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	alloc := func(size uint64) uint64 { return m.Mem.Alloc(size, 0, false, 0) }
+	l := &lab{Machine: m, x: alloc(8), y: alloc(8), lock: alloc(8), event: alloc(kernel.EventSize), dpc: alloc(kernel.DPCSize), timer: alloc(kernel.TimerSize)}
+	routine := func(name string, f func(*lab, *kernel.Thread)) uint64 {
+		return m.Function(name, func(t *kernel.Thread, a kernel.Args) uint64 {
+			if f != nil {
+				f(l, t)
+			}
+			return 1
+		})
+	}
+	thread := func(name string, cpu uint64, f func(*lab, *kernel.Thread)) {
+		m.NewThread(kernel.ThreadParams{Name: name, Routine: routine(name, f), Affinity: 1 << cpu, Foreground: true})
+	}
+	thread("setup", 0, func(l *lab, t *kernel.Thread) {
+		t.KeInitializeSpinLock(l.lock)
+		t.KeInitializeEvent(l.event, kernel.SynchronizationEvent, false)
+		t.KeInitializeTimerEx(l.timer, false)
+		t.KeInitializeDpc(l.dpc, routine("dpc", dpc), 0)
+		t.KeSetTargetProcessorDpc(l.dpc, 1)
+	})
+	m.Run()
+	id, st := m.Connect(kernel.ConnectParams{Name: "interrupt", ServiceRoutine: routine("isr", isr), Vector: vector, IRQL: 5, SynchronizeIRQL: 5,
+		Latched: true, Affinity: 3})
+	if st != 0 {
+		t.Fatal(st)
+	}
+	l.interrupt = id
+	w := &kernel.Watch{}
+	m.Watch(w)
+	w.Rest()
+	thread("first", 0, first)
+	thread("second", 1, second)
+	if isr != nil {
+		m.SendMessage(vector)
+	}
+	if r := m.Run(); r != kernel.Done {
+		t.Fatalf("the run ended: %v %v", r, m.Findings())
+	}
+	var races []race.Race
+	for _, r := range race.Find(w.Records) {
+		if !r.OneProcessor {
+			races = append(races, r)
+		}
+	}
+	return races
+}
+
+// What happened before the machine was at rest does not race with what came
+// after it.
+func TestRestOrdersEverything(t *testing.T) {
+	write := func(act uint32) []kernel.Record {
+		return []kernel.Record{
+			{Kind: kernel.RecordBegin, Activation: act, CPU: uint8(act)}, {Kind: kernel.RecordWrite, Activation: act, CPU: uint8(act), Addr: 0x1000, Size: 8, PC: uint64(act)},
+			{Kind: kernel.RecordEnd, Activation: act, CPU: uint8(act)}}
+	}
+	if n := len(race.Find(append(write(1), write(2)...))); n != 1 {
+		t.Errorf("%d races without a rest", n)
+	}
+	if n := len(race.Find(append(append(write(1), kernel.Record{Kind: kernel.RecordRest}), write(2)...))); n != 0 {
+		t.Errorf("%d races across a rest", n)
+	}
+}
