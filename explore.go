@@ -3,6 +3,7 @@ package dirql
 import (
 	"bytes"
 	"context"
+	"fmt"
 	"hash/fnv"
 	"slices"
 	"sync"
@@ -19,12 +20,37 @@ type ExploreOptions struct {
 	Seed       uint64 // of the random choices
 	Runs       int    // bound on runs; 0: none, so that only the context ends it
 	Workers    int    // machines that run at the same time; 0: 1
+	// Strategy says how schedules are chosen; the zero value is Auto.
+	Strategy Strategy
+	// Preemptions and Interrupts are the bounds of the strategy Bounded.
+	Preemptions, Interrupts int
 	// New is called for each new finding as soon as it is found, reduced and
 	// recorded. It is never called twice at the same time.
 	New func(*Discovery)
 	// Progress is called after each run of the first worker.
 	Progress func(*ExploreReport)
 }
+
+// Strategy is a way to choose schedules.
+type Strategy uint8
+
+// Strategies.
+const (
+	// Auto tries Exhaustive; if that does not end soon, Bounded with one
+	// preemption and one interrupt; and then goes on with Random.
+	Auto Strategy = iota
+	// Random is a portfolio of random walks, priorities and mutations.
+	Random
+	// Bounded runs every schedule with few preemptions (a processor goes on
+	// although the last one could) and interrupts (an event comes although a
+	// processor could go on).
+	Bounded
+	// Exhaustive runs every schedule.
+	Exhaustive
+)
+
+// autoRuns bounds the runs of the systematic searches that Auto tries.
+const autoRuns = 1000
 
 // Discovery is a finding of an exploration: the finding in the shortest run
 // that was found to show it.
@@ -48,6 +74,8 @@ type ExploreReport struct {
 	Pairs       int          // pairs of accesses of different activations in one memory cell
 	Visible     int          // 8-byte cells of memory that more than one activation uses
 	Discoveries []*Discovery // in the order of the runs
+	// Covered says of what every schedule was run: "" nothing.
+	Covered string
 }
 
 // Explore runs the phases of the scenario again and again under random
@@ -69,13 +97,10 @@ func (s *Scenario) Explore(ctx context.Context, o ExploreOptions) (*ExploreRepor
 		defer r.m.Close()
 		rigs[i] = &subject{r: r, snapshot: snapshot}
 	}
-	reports := make([]*explore.CampaignReport, workers)
-	var wait sync.WaitGroup
-	for i, rig := range rigs {
-		wait.Go(func() { reports[i] = x.work(i, workers, rig) })
+	if done := x.systematic(rigs[0]); !done {
+		x.random(rigs)
 	}
-	wait.Wait()
-	return x.report(reports), nil
+	return x.report(x.parts), nil
 }
 
 // exploration is one call of Explore.
@@ -84,8 +109,65 @@ type exploration struct {
 	o    ExploreOptions
 	stop func() bool
 
-	mu    sync.Mutex
-	found map[string]*Discovery
+	mu      sync.Mutex
+	found   map[string]*Discovery
+	parts   []*explore.CampaignReport
+	covered string
+}
+
+// systematic runs the systematic searches that the strategy asks for, and
+// reports whether nothing is left to do.
+func (x *exploration) systematic(rig *subject) bool {
+	all, few := explore.Unbounded, explore.Bounds{Preemptions: 1, Interrupts: 1}
+	switch x.o.Strategy {
+	case Random:
+		return false
+	case Exhaustive:
+		x.search(rig, all, x.o.Runs)
+		return true
+	case Bounded:
+		x.search(rig, explore.Bounds{Preemptions: x.o.Preemptions, Interrupts: x.o.Interrupts}, x.o.Runs)
+		return true
+	}
+	share := autoRuns
+	if x.o.Runs > 0 {
+		share = min(share, max(x.o.Runs/4, 1))
+	}
+	return x.search(rig, all, share) || x.search(rig, few, share) && x.stop()
+}
+
+// search runs a systematic search and reports whether it was complete.
+func (x *exploration) search(rig *subject, b explore.Bounds, runs int) bool {
+	r := explore.Systematic{Bounds: b, Runs: runs, Stop: x.stop, New: func(d *explore.Discovery) { x.discover(rig, d) }}.Run(rig)
+	x.parts = append(x.parts, r)
+	if r.Complete {
+		x.covered = coveredText(b)
+	}
+	return r.Complete
+}
+
+func coveredText(b explore.Bounds) string {
+	if b == explore.Unbounded {
+		return "every schedule"
+	}
+	return fmt.Sprintf("every schedule with at most %d %s and %d %s", b.Preemptions, plural(b.Preemptions, "preemption"),
+		b.Interrupts, plural(b.Interrupts, "interrupt"))
+}
+
+// random runs the random search with one worker for each machine.
+func (x *exploration) random(rigs []*subject) {
+	for _, p := range x.parts {
+		if x.o.Runs > 0 {
+			x.o.Runs = max(x.o.Runs-p.Runs, 1)
+		}
+	}
+	reports := make([]*explore.CampaignReport, len(rigs))
+	var wait sync.WaitGroup
+	for i, rig := range rigs {
+		wait.Go(func() { reports[i] = x.work(i, len(rigs), rig) })
+	}
+	wait.Wait()
+	x.parts = append(x.parts, reports...)
 }
 
 // work is one worker: its own machine, each workers-th run.
@@ -96,7 +178,7 @@ func (x *exploration) work(i, workers int, rig *subject) *explore.CampaignReport
 		c.Runs = (x.o.Runs - i + workers - 1) / workers
 	}
 	if i == 0 && x.o.Progress != nil {
-		c.Progress = func(r *explore.CampaignReport) { x.o.Progress(x.report([]*explore.CampaignReport{r})) }
+		c.Progress = func(r *explore.CampaignReport) { x.o.Progress(x.report(append(slices.Clone(x.parts), r))) }
 	}
 	return explore.Random(rig, c)
 }
@@ -133,7 +215,7 @@ const minimiseRuns = 200
 
 // report adds up what the workers did.
 func (x *exploration) report(parts []*explore.CampaignReport) *ExploreReport {
-	rep := &ExploreReport{Scenario: x.s.Name}
+	rep := &ExploreReport{Scenario: x.s.Name, Covered: x.covered}
 	for _, p := range parts {
 		rep.Runs += p.Runs
 		rep.Bounded += p.Bounded

@@ -73,7 +73,7 @@ func countScenario(private int) *dirql.Scenario {
 func TestExploreFindsALostUpdate(t *testing.T) {
 	var told []*dirql.Discovery
 	s := countScenario(3)
-	rep, err := s.Explore(t.Context(), dirql.ExploreOptions{Seed: 1, Runs: 200, New: func(d *dirql.Discovery) { told = append(told, d) }})
+	rep, err := s.Explore(t.Context(), dirql.ExploreOptions{Strategy: dirql.Random, Seed: 1, Runs: 200, New: func(d *dirql.Discovery) { told = append(told, d) }})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +127,7 @@ func TestExploreIsDeterministic(t *testing.T) {
 	var first string
 	for range 2 {
 		var text bytes.Buffer
-		rep, err := countScenario(1).Explore(t.Context(), dirql.ExploreOptions{Seed: 7, Runs: 50, New: func(d *dirql.Discovery) {
+		rep, err := countScenario(1).Explore(t.Context(), dirql.ExploreOptions{Strategy: dirql.Random, Seed: 7, Runs: 50, New: func(d *dirql.Discovery) {
 			d.Replay.WriteTo(&text)
 		}})
 		if err != nil {
@@ -140,7 +140,7 @@ func TestExploreIsDeterministic(t *testing.T) {
 			t.Error("two explorations with one seed differ")
 		}
 	}
-	rep, err := countScenario(1).Explore(t.Context(), dirql.ExploreOptions{Seed: 7, Runs: 51, Workers: 3})
+	rep, err := countScenario(1).Explore(t.Context(), dirql.ExploreOptions{Strategy: dirql.Random, Seed: 7, Runs: 51, Workers: 3})
 	if err != nil || rep.Runs != 51 || len(rep.Discoveries) != 2 {
 		t.Errorf("three workers: %+v, %v", rep, err)
 	}
@@ -150,7 +150,7 @@ func TestExploreIsDeterministic(t *testing.T) {
 // one.
 func TestPrivateWorkAddsNoDecisions(t *testing.T) {
 	decisions := func(private int) float64 {
-		rep, err := countScenario(private).Explore(t.Context(), dirql.ExploreOptions{Seed: 3, Runs: 200})
+		rep, err := countScenario(private).Explore(t.Context(), dirql.ExploreOptions{Strategy: dirql.Random, Seed: 3, Runs: 200})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -165,7 +165,7 @@ func TestPrivateWorkAddsNoDecisions(t *testing.T) {
 
 // A replay of another driver says so.
 func TestReplayOfAChangedDriver(t *testing.T) {
-	rep, err := countScenario(0).Explore(t.Context(), dirql.ExploreOptions{Seed: 1, Runs: 100})
+	rep, err := countScenario(0).Explore(t.Context(), dirql.ExploreOptions{Strategy: dirql.Random, Seed: 1, Runs: 100})
 	if err != nil || len(rep.Discoveries) != 2 {
 		t.Fatal(rep, err)
 	}
@@ -232,6 +232,32 @@ func TestSchedulesDoNotDependOnWhatIsVisible(t *testing.T) {
 		}
 		if asked >= everywhere {
 			t.Errorf("%s: %d decisions, %d with all accesses", s.Name, asked, everywhere)
+		}
+	}
+}
+
+// The small scenario is covered completely; with a bound on runs, or more work,
+// the report does not claim that.
+func TestExploreSaysWhatItCovered(t *testing.T) {
+	for _, c := range []struct {
+		s     *dirql.Scenario
+		o     dirql.ExploreOptions
+		want  string
+		finds int
+	}{
+		{edu.Scenario(), dirql.ExploreOptions{Processors: 1}, "every schedule", 0},
+		{edu.Unplug(), dirql.ExploreOptions{Strategy: dirql.Exhaustive, Processors: 1}, "every schedule", 0},
+		{countScenario(2), dirql.ExploreOptions{Runs: 4000}, "every schedule with at most 1 preemption and 1 interrupt", 2},
+		{countScenario(2), dirql.ExploreOptions{Strategy: dirql.Exhaustive, Runs: 3}, "", -1},
+		{countScenario(2), dirql.ExploreOptions{Strategy: dirql.Bounded, Preemptions: 1}, "every schedule with at most 1 preemption and 0 interrupts", 2},
+		{countScenario(2), dirql.ExploreOptions{Strategy: dirql.Random, Runs: 10}, "", -1},
+	} {
+		rep, err := c.s.Explore(t.Context(), c.o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if rep.Covered != c.want || c.finds >= 0 && len(rep.Discoveries) != c.finds || c.o.Runs > 0 && rep.Runs != c.o.Runs {
+			t.Errorf("%s, %+v: covered %q, %d findings, %d runs", c.s.Name, c.o, rep.Covered, len(rep.Discoveries), rep.Runs)
 		}
 	}
 }

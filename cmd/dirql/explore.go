@@ -18,7 +18,7 @@ import (
 
 func newExploreCommand() *cobra.Command {
 	var o dirql.ExploreOptions
-	var scenario, budget, dir string
+	var scenario, budget, dir, strategy string
 	cmd := &cobra.Command{
 		Use:   "explore NAME|FILE.sys",
 		Short: "Run a driver under many schedules and show each way in which it breaks",
@@ -42,6 +42,9 @@ nothing has not shown that there is nothing: the last lines say what it covered.
 				return err
 			}
 			o.Runs = runs
+			if o.Strategy, err = strategyOf(strategy); err != nil {
+				return err
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			if limit > 0 {
@@ -55,10 +58,22 @@ nothing has not shown that there is nothing: the last lines say what it covered.
 	f.StringVar(&budget, "budget", "10s", "when to stop: a time (30s, 5m) or a number of runs")
 	f.IntVar(&o.Processors, "cpus", 0, "number of processors, 1 to 64 (default: what the scenario says)")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the random decisions")
+	f.StringVar(&strategy, "strategy", "auto", "auto, random, bounded or exhaustive")
+	f.IntVar(&o.Preemptions, "preemptions", 1, "with --strategy bounded: how often a processor that could go on may have to wait")
+	f.IntVar(&o.Interrupts, "interrupts", 1, "with --strategy bounded: how many events may come at any time")
 	f.IntVar(&o.Workers, "workers", 1, "machines that run at the same time")
 	f.StringVar(&scenario, "scenario", "", "for a .sys file: the scenario to run it in (default: the one of the same name)")
 	f.StringVarP(&dir, "out", "o", ".", "directory for the replay files")
 	return cmd
+}
+
+func strategyOf(s string) (dirql.Strategy, error) {
+	for i, name := range []string{"auto", "random", "bounded", "exhaustive"} {
+		if s == name {
+			return dirql.Strategy(i), nil
+		}
+	}
+	return 0, fmt.Errorf("--strategy %s: there are auto, random, bounded and exhaustive", s)
 }
 
 // readBudget reads a budget: a number of runs, or a time.
@@ -124,6 +139,18 @@ func fileName(s string) string {
 	}, s)
 }
 
+// covered says honestly what the runs show.
+func covered(r *dirql.ExploreReport) string {
+	if r.Covered == "" {
+		return "Not every schedule was run: what was not found may be there all the same."
+	}
+	s := "Covered: " + r.Covered + " of this scenario, with this device and this number of processors."
+	if r.Covered != "every schedule" {
+		s += " Beyond that, what was not found may be there all the same."
+	}
+	return s
+}
+
 func coverage(w io.Writer, r *dirql.ExploreReport, took time.Duration) error {
 	fmt.Fprintf(w, "%d runs in %.1f s (%.0f a second), %.0f decisions each.\n", r.Runs, took.Seconds(), float64(r.Runs)/took.Seconds(),
 		float64(r.Decisions)/float64(max(r.Runs, 1)))
@@ -131,8 +158,9 @@ func coverage(w io.Writer, r *dirql.ExploreReport, took time.Duration) error {
 	if r.Bounded > 0 {
 		fmt.Fprintf(w, "%d runs reached a bound of the machine.\n", r.Bounded)
 	}
+	fmt.Fprintln(w, covered(r))
 	if len(r.Discoveries) == 0 {
-		fmt.Fprintln(w, "No findings. A random search does not show that there are none.")
+		fmt.Fprintln(w, "No findings.")
 		return nil
 	}
 	code := exitFindings

@@ -56,6 +56,10 @@ type CampaignReport struct {
 	Pairs       int // pairs of accesses of different activations that were seen
 	Visible     int // granules of memory that turned out to be shared
 	Kept        int // schedules that showed new pairs
+	// Complete, of a systematic search: every schedule within its bounds was run,
+	// with decisions at all memory that more than one activation used in any of
+	// them.
+	Complete bool
 }
 
 // keptLimit bounds the schedules that are kept for mutation.
@@ -69,13 +73,14 @@ type search struct {
 	e       *estimates
 	watch   kernel.Watch
 	kept    []choice.Schedule
+	found   discoveries
 	report  CampaignReport
 }
 
 // Random runs a campaign.
 func Random(subject Subject, c Campaign) *CampaignReport {
 	c.Every = max(c.Every, 1)
-	s := &search{Campaign: &c, subject: subject, learner: newLearner(), e: newEstimates()}
+	s := &search{Campaign: &c, subject: subject, learner: newLearner(), e: newEstimates(), found: discoveries{New: c.New}}
 	for n := c.First; ; n += c.Every {
 		if c.Runs > 0 && s.report.Runs == c.Runs || c.Stop != nil && c.Stop() {
 			return &s.report
@@ -110,8 +115,9 @@ func (s *search) run(n int) {
 	}
 	s.report.Pairs, s.report.Visible, s.report.Kept = len(s.learner.pairs), s.learner.visible.Len(), len(s.kept)
 	for _, f := range v.Findings {
-		s.found(f, n, strategy.String(), keeper.Schedule)
+		s.found.add(f, n, strategy.String(), keeper.Schedule)
 	}
+	s.report.Discoveries = s.found.list
 }
 
 // strategy returns how run n decides: with the portfolio, or, each fourth run,
@@ -140,16 +146,23 @@ type first struct{ choice.First }
 
 func (first) String() string { return "default" }
 
-func (s *search) found(f Found, run int, strategy string, schedule choice.Schedule) {
-	for _, d := range s.report.Discoveries {
+// discoveries is the list of what was found so far.
+type discoveries struct {
+	New  func(*Discovery)
+	list []*Discovery
+}
+
+// add counts a finding; the first of its kind is told.
+func (l *discoveries) add(f Found, run int, strategy string, schedule choice.Schedule) {
+	for _, d := range l.list {
 		if d.Identity == f.Identity {
 			d.Count++
 			return
 		}
 	}
 	d := &Discovery{Found: f, Run: run, Strategy: strategy, Schedule: schedule, Count: 1}
-	s.report.Discoveries = append(s.report.Discoveries, d)
-	if s.New != nil {
-		s.New(d)
+	l.list = append(l.list, d)
+	if l.New != nil {
+		l.New(d)
 	}
 }

@@ -1,0 +1,176 @@
+package explore
+
+import (
+	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/kernel"
+)
+
+// Bounds limit the schedules of a systematic search. A negative number is no
+// bound.
+type Bounds struct {
+	// Preemptions: another processor goes on although the one that made the last
+	// step could.
+	Preemptions int
+	// Interrupts: an event comes although a processor could make a step.
+	Interrupts int
+}
+
+// Unbounded are the bounds of an exhaustive search.
+var Unbounded = Bounds{-1, -1}
+
+// Systematic is a search through all schedules within bounds, depth first.
+type Systematic struct {
+	Bounds Bounds
+	Runs   int // bound on runs, 0: none
+	Stop   func() bool
+	New    func(*Discovery)
+}
+
+// Run searches. While it runs it learns which memory is shared; when that
+// grows it begins again, so that the last pass decided at all of it.
+func (c Systematic) Run(subject Subject) *CampaignReport {
+	s := &systematic{Systematic: c, subject: subject, learner: newLearner(), found: discoveries{New: c.New}}
+	for {
+		switch s.pass() {
+		case passGrew:
+			continue
+		case passComplete:
+			s.report.Complete = s.report.Bounded == 0
+		}
+		s.report.Discoveries = s.found.list
+		s.report.Pairs, s.report.Visible = len(s.learner.pairs), s.learner.visible.Len()
+		return &s.report
+	}
+}
+
+type systematic struct {
+	Systematic
+	subject Subject
+	learner *learner
+	watch   kernel.Watch
+	found   discoveries
+	report  CampaignReport
+}
+
+type passEnd uint8
+
+const (
+	passComplete passEnd = iota
+	passGrew             // the visible set did
+	passStopped
+)
+
+// pass runs all schedules, or until the visible set has grown.
+func (s *systematic) pass() passEnd {
+	d := &boundedDepthFirst{bounds: s.Bounds}
+	for more := true; more; more = d.backtrack() {
+		if s.Systematic.Runs > 0 && s.report.Runs == s.Systematic.Runs || s.Stop != nil && s.Stop() {
+			return passStopped
+		}
+		d.depth, d.spent = 0, Bounds{}
+		keeper := &choice.Keeper{Source: d}
+		s.watch.Records, s.watch.Visible = s.watch.Records[:0], s.learner.visible
+		v := s.subject.Run(keeper, &s.watch)
+		s.report.Runs++
+		s.report.Decisions += keeper.Asked
+		if v.Bounded {
+			s.report.Bounded++
+		}
+		for _, f := range v.Findings {
+			s.found.add(f, s.report.Runs-1, "systematic", keeper.Schedule)
+		}
+		if _, grew := s.learner.run(s.watch.Records); grew {
+			return passGrew
+		}
+	}
+	return passComplete
+}
+
+// boundedDepthFirst is depthFirst that leaves out what costs too much.
+type boundedDepthFirst struct {
+	bounds Bounds
+	path   []boundedBranch
+	depth  int
+	spent  Bounds // on the way to depth
+}
+
+// boundedBranch is a decision: what was taken, of which alternatives.
+type boundedBranch struct {
+	taken int
+	costs []cost
+	spent Bounds // before
+}
+
+type cost uint8
+
+const (
+	free cost = iota
+	aPreemption
+	anInterrupt
+)
+
+// Choose implements choice.Source.
+func (d *boundedDepthFirst) Choose(p *choice.Point) int {
+	if d.depth == len(d.path) {
+		d.path = append(d.path, boundedBranch{costs: costs(p), spent: d.spent})
+	}
+	b := &d.path[d.depth]
+	if len(b.costs) != len(p.Alternatives) {
+		panic("BUG: a run is not a function of its choices")
+	}
+	d.depth++
+	d.spent = b.spent.plus(b.costs[b.taken])
+	return b.taken
+}
+
+// backtrack prepares the next run; it returns false after the last one.
+func (d *boundedDepthFirst) backtrack() bool {
+	d.path = d.path[:d.depth]
+	for n := len(d.path) - 1; n >= 0; n-- {
+		b := &d.path[n]
+		for b.taken++; b.taken < len(b.costs); b.taken++ {
+			if d.bounds.allow(b.spent.plus(b.costs[b.taken])) {
+				d.path = d.path[:n+1]
+				return true
+			}
+		}
+	}
+	return false
+}
+
+func (b Bounds) plus(c cost) Bounds {
+	switch c {
+	case aPreemption:
+		b.Preemptions++
+	case anInterrupt:
+		b.Interrupts++
+	}
+	return b
+}
+
+func (b Bounds) allow(spent Bounds) bool {
+	return (b.Preemptions < 0 || spent.Preemptions <= b.Preemptions) && (b.Interrupts < 0 || spent.Interrupts <= b.Interrupts)
+}
+
+// costs tells what the alternatives of a point cost. The default is free.
+func costs(p *choice.Point) []cost {
+	list := make([]cost, len(p.Alternatives))
+	if p.Kind != choice.Step {
+		return list
+	}
+	asker, busy := false, false
+	for i := range p.Alternatives {
+		if a := &p.Alternatives[i]; !a.Event {
+			busy, asker = true, asker || int(a.ID) == p.CPU
+		}
+	}
+	for i := 1; i < len(list); i++ {
+		switch a := &p.Alternatives[i]; {
+		case a.Event && busy:
+			list[i] = anInterrupt
+		case !a.Event && asker && int(a.ID) != p.CPU:
+			list[i] = aPreemption
+		}
+	}
+	return list
+}
