@@ -13,7 +13,6 @@ type lab struct {
 	*kernel.Machine
 	x, y, lock, event, dpc, timer uint64
 	interrupt                     kernel.InterruptID
-	kinterrupt                    uint64
 }
 
 const vector = 0x51
