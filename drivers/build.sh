@@ -32,7 +32,7 @@ export LC_ALL=C SOURCE_DATE_EPOCH=0
 mingw=x86_64-w64-mingw32
 include=drivers/include
 versions=(9 11 13 15 17 19 21 23 25 27 29 31 33) # KMDF 1.x that the headers are for
-libraries=(wdfldr ntoskrnl hal)
+libraries=(wdfldr ntoskrnl hal litmus)
 root=$PWD
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -163,7 +163,7 @@ discard_init() {
 verify() {
 	local dump foreign
 	dump=$($mingw-objdump -x "$1")
-	foreign=$(sed -n 's/^[[:space:]]*DLL Name: //p' <<<"$dump" | grep -vix -e 'ntoskrnl\.exe' -e 'hal\.dll' -e 'wdfldr\.sys' || true)
+	foreign=$(sed -n 's/^[[:space:]]*DLL Name: //p' <<<"$dump" | grep -vix -e 'ntoskrnl\.exe' -e 'hal\.dll' -e 'wdfldr\.sys' -e 'litmus\.sys' || true)
 	[[ -z $foreign ]] || die "$1 imports from $foreign"
 	grep -q '(NT native)' <<<"$dump" || die "$1 is not for the native subsystem"
 	grep -q 'DIR64' <<<"$dump" || die "$1 has no relocations"

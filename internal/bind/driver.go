@@ -143,12 +143,15 @@ func (d *Driver) Restore(v any) {
 	}
 }
 
-// AppendState implements kernel.Component: the registers of all calls under way
-// (their memory is hashed elsewhere).
+// AppendState implements kernel.Component: the processors of all calls under
+// way, thread by thread (their memory is hashed elsewhere).
 func (d *Driver) AppendState(b []byte) []byte {
-	for _, calls := range d.running {
+	for thread, calls := range d.running {
+		if len(calls) > 0 {
+			b = append(b, byte(thread), byte(thread>>8), byte(len(calls)))
+		}
 		for _, c := range calls {
-			b = fmt.Appendf(b, "%x %x %x %x;", c.RIP, c.R[:16], c.X, c.Flags())
+			b = c.AppendState(b)
 		}
 	}
 	return b

@@ -30,6 +30,7 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 		if stop != x86.StopLimit {
 			slices = 0
 		}
+		t.SetPosition(0) // the registers say how far the routine got: AppendState
 		switch stop {
 		case x86.StopTrap:
 			if c.RIP == returnAddr {

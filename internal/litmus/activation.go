@@ -155,15 +155,19 @@ func (x *activation) recordAccess(what string, o ObjectID, v int64) {
 
 // out appends to a list.
 func (x *activation) out(in *Instr) {
-	v := in.Expr.Eval(x)
-	x.bench.state.lists[in.List] = append(x.bench.state.lists[in.List], v)
-	if x.m.Trace.On() {
-		l := &x.test.Lists[in.List]
-		text := string(x.valueOf(l.Type, v))
+	x.append(x.t.Processor(), in.List, in.Expr.Eval(x))
+}
+
+// append appends a value to a list, in a program on a processor.
+func (b *bench) append(cpu, list int, v int64) {
+	b.state.lists[list] = append(b.state.lists[list], v)
+	if b.m.Trace.On() {
+		l := &b.test.Lists[list]
+		text := string(b.valueOf(l.Type, v))
 		if l.Type == TypeBool {
 			text = trace.FormatValue(trace.Bool, uint64(v))
 		}
-		x.note(x.t.Processor(), "out %s = %s", l.Name, text)
+		b.note(cpu, "out %s = %s", l.Name, text)
 	}
 }
 

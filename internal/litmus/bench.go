@@ -6,6 +6,7 @@ import (
 
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/pe"
 	"github.com/dirql/dirql/internal/trace"
 	"github.com/dirql/dirql/wdf"
 )
@@ -20,6 +21,7 @@ type bench struct {
 	objects  []instance // by ObjectID
 	code     []code     // by index of the program
 	twins    []uint64   // by step: bit j: the free step j before it is equal to it
+	guest    *guest     // nil: the programs are those of the test
 	state    *observations
 	snapshot *kernel.Snapshot
 	err      error // of the setup
@@ -44,8 +46,8 @@ const maxRunSteps = 100_000
 // poolTag is the tag of the memory of a test.
 var poolTag = kernel.PoolTag("Ltms")
 
-// newBench builds the machine of a test.
-func newBench(t *Test) (*bench, error) {
+// newBench builds the machine of a test. file may be nil, or the driver whose routines are the programs.
+func newBench(t *Test, file *pe.File) (*bench, error) {
 	if err := t.runnable(); err != nil {
 		return nil, fmt.Errorf("%s: %w", t.ID, err)
 	}
@@ -66,7 +68,13 @@ func newBench(t *Test) (*bench, error) {
 	m.SetEnvironment(b)
 	m.SetBus(b)
 	b.prepare()
-	if err := b.build(); err != nil {
+	if file != nil {
+		b.guest, err = newGuest(b, file)
+	}
+	if err == nil {
+		err = b.build()
+	}
+	if err != nil {
 		m.Close()
 		return nil, fmt.Errorf("%s: %w", t.ID, err)
 	}
@@ -201,9 +209,14 @@ func (b *bench) begin() {
 
 func (b *bench) startThread(program int) {
 	p := &b.test.Programs[program]
-	b.m.NewThread(kernel.ThreadParams{
+	params := kernel.ThreadParams{
 		Name: p.Name, Role: "thread", Routine: b.code[program].routine, Affinity: 1 << p.Processor, Foreground: true,
-	})
+	}
+	if b.guest != nil {
+		r := &b.guest.threads[program]
+		params.Routine, params.Args = r.routine, kernel.Args{r.context}
+	}
+	b.m.NewThread(params)
 }
 
 // Choose implements choice.Source: the setup goes by the defaults.

@@ -14,6 +14,10 @@ import (
 
 // makeObjects makes everything in the order in which it is needed.
 func (b *bench) makeObjects(s *wdf.Sys) {
+	if b.guest != nil {
+		b.guest.makeDriver(s)
+		return
+	}
 	b.makeBlocks()
 	b.makeDevices()
 	b.makeDriver(s)

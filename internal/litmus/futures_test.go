@@ -94,7 +94,7 @@ func (f *futures) close(n int) {
 // equalFutures checks the futures of the states of a test, and returns the number of its schedules, 0 if they are more
 // than a bound.
 func equalFutures(lt *Test, bound int) (schedules int, err error) {
-	b, err := newBench(lt)
+	b, err := newBench(lt, nil)
 	if err != nil {
 		return 0, err
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/explore"
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/pe"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -18,6 +19,10 @@ type Options struct {
 	// Unmerged runs every schedule to its end instead of ending a run at a state that was met before. It is the judge
 	// of the merged search, and takes much longer.
 	Unmerged bool
+	// Driver is a driver binary whose routines are the programs of the test: see drivers/litmus. nil: those of the test.
+	// Its routines do not wait for steps, as programs of tests do with "until": a run that a step marked "(must)" was
+	// too late for is not a run of the test.
+	Driver *pe.File
 }
 
 // Result is what running a test under every schedule gave.
@@ -73,7 +78,7 @@ func (r *Result) Err() error {
 // Run runs a test under every schedule and compares the outcomes with the allowed ones. The error is about a test
 // that cannot be run; what is wrong with the outcomes is in the result.
 func Run(t *Test, opt Options) (*Result, error) {
-	b, err := newBench(t)
+	b, err := newBench(t, opt.Driver)
 	if err != nil {
 		return nil, err
 	}
@@ -81,7 +86,7 @@ func Run(t *Test, opt Options) (*Result, error) {
 	outcomes := map[string]Outcome{}
 	found := explore.Plain(func(source choice.Source, visited func(kernel.State) bool) explore.Result {
 		o, reason := b.run(source, visited, nil)
-		if reason == kernel.Seen {
+		if reason == kernel.Seen || b.guest != nil && o.BugCheck == 0 && reason == kernel.Done && b.unfinished() != "" {
 			return explore.Result{Pruned: true}
 		}
 		key := o.String()
@@ -138,7 +143,12 @@ func (t *Test) unchecked(reached []Outcome) (list []string) {
 // Replay makes the one run of a test that has these choices (Observed.Choices), records it, and returns its outcome.
 // log may be nil. Choices that do not fit are an error: the test has changed since they were found.
 func Replay(t *Test, choices []int, log *trace.Log) (Outcome, error) {
-	b, err := newBench(t)
+	return ReplayDriver(t, nil, choices, log)
+}
+
+// ReplayDriver is Replay for a run with [Options.Driver].
+func ReplayDriver(t *Test, driver *pe.File, choices []int, log *trace.Log) (Outcome, error) {
+	b, err := newBench(t, driver)
 	if err != nil {
 		return Outcome{}, err
 	}

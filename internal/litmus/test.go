@@ -1,6 +1,9 @@
 package litmus
 
-import "strings"
+import (
+	"path"
+	"strings"
+)
 
 // Test is one litmus test, or one variant of one, complete: nothing has to be looked up in the test it varies.
 type Test struct {
@@ -34,6 +37,9 @@ func (t *Test) Number() string {
 	number, _, _ := strings.Cut(t.ID, "/")
 	return number
 }
+
+// Group returns the group of the test in the catalogue, "a" to "j": the first letter of its file.
+func (t *Test) Group() string { return path.Base(t.File)[:1] }
 
 // Object returns the object with that name, or nil.
 func (t *Test) Object(name string) *Object {

@@ -55,10 +55,15 @@ func (b *bench) createRequest(s *wdf.Sys, o *Object) {
 func completeRequest(x *activation, in *Instr) int64 {
 	h := wdf.Handle(x.value(in, 0))
 	x.sys().WdfRequestComplete(h, wdf.StatusSuccess)
-	for i := range x.objects {
-		if x.objects[i].handle == h && x.test.Objects[i].Kind == KindRequest {
-			x.bench.state.completions[i]++
+	x.completed(uint64(h))
+	return 0
+}
+
+// completed counts a completion of a request that has returned.
+func (b *bench) completed(handle uint64) {
+	for i := range b.objects {
+		if uint64(b.objects[i].handle) == handle && b.test.Objects[i].Kind == KindRequest {
+			b.state.completions[i]++
 		}
 	}
-	return 0
 }

@@ -52,11 +52,13 @@ var layers = []layer{
 	{pkg: "internal/x86/...", imports: []string{"internal/mem", "internal/x86", "internal/x86/isa", "internal/x86/hostcpu", "internal/x86/diff"}},
 	{pkg: "internal/pe", imports: []string{"internal/mem"}},
 	{pkg: "internal/bind", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/x86", "internal/pe")},
-	{pkg: "internal/litmus", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore")},
+	{pkg: "internal/litmus", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore",
+		"internal/pe", "internal/bind")},
 
 	{pkg: ".", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/report",
 		"internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
 
+	{pkg: "drivers/litmus", imports: []string{"internal/pe"}, tests: []string{"internal/litmus"}},
 	{pkg: "drivers/...", imports: []string{".", "device", "wdf"}},
 	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers", imports: []string{".", "drivers/..."}}, // the list of them

@@ -230,6 +230,28 @@ func (c *CPU) Pending() bool { return c.logN > 0 }
 // allowed.
 func (c *CPU) Abandon() { c.allowed, c.logN, c.logAt, c.last = false, 0, 0, stopNone }
 
+// AppendState appends everything of the processor that decides what it does
+// next: the registers of the activation and, in the middle of an instruction,
+// the accesses that it has made. Equal states on equal memory do the same.
+func (c *CPU) AppendState(b []byte) []byte {
+	b = le.AppendUint64(b, c.RIP)
+	for _, r := range c.R[:16] {
+		b = le.AppendUint64(b, r)
+	}
+	for i := range c.X {
+		b = le.AppendUint64(le.AppendUint64(b, c.X[i].Lo), c.X[i].Hi)
+	}
+	b = le.AppendUint64(b, c.Flags())
+	b = le.AppendUint32(b, c.MXCSR)
+	b = append(b, byte(c.logN))
+	for i := range c.log[:c.logN] {
+		e := &c.log[i]
+		b = le.AppendUint64(le.AppendUint64(le.AppendUint64(b, e.addr), e.value.Lo), e.value.Hi)
+		b = append(b, e.size, e.kind)
+	}
+	return b
+}
+
 // Allow lets go on what Run stopped before: a visible or pageable access
 // happens, a store to a device or behind a fault counts as done, a privileged
 // operation takes effect, an INT3 or INT n is skipped.
