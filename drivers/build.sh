@@ -12,7 +12,8 @@
 #   --clang         with clang for the MSVC ABI and lld-link instead of gcc and GNU ld; makes FILE.pdb, too
 #
 # A driver is one file drivers/NAME/FILE.c, with FILE.rc beside it if it has a
-# version resource; include/wdfstub.c is linked to it. For every macro BUG_X_Y
+# version resource; include/wdfstub.c is linked to it. NAME/*.def are images that
+# it imports from besides those of the system. For every macro BUG_X_Y
 # that a source names there is a variant drivers/NAME/testdata/x-y.sys, without
 # debug information, that contains one deliberate mistake.
 #
@@ -32,7 +33,7 @@ export LC_ALL=C SOURCE_DATE_EPOCH=0
 mingw=x86_64-w64-mingw32
 include=drivers/include
 versions=(9 11 13 15 17 19 21 23 25 27 29 31 33) # KMDF 1.x that the headers are for
-libraries=(wdfldr ntoskrnl hal litmus)
+libraries=("$include"/{wdfldr,ntoskrnl,hal}.def)
 root=$PWD
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
@@ -66,14 +67,22 @@ lld_flags=(/driver:wdm /tsaware:no /subsystem:native,10.0 /entry:FxDriverEntry /
 have_gcc() { command -v $mingw-gcc >/dev/null && command -v $mingw-ld >/dev/null; }
 have_clang() { command -v clang >/dev/null && command -v lld-link >/dev/null && command -v llvm-dlltool >/dev/null; }
 
+# definitions SOURCE prints what a driver can import from: .def files.
+definitions() {
+	printf '%s\n' "${libraries[@]}"
+	find "$(dirname "$1")" -name '*.def' | sort
+}
+
 # build_gcc OUT SOURCE STRIP MACRO...
 build_gcc() {
-	local out=$1 source=$2 strip=$3 lib
-	local objects=("$tmp/driver.o" "$tmp/stub.o")
+	local out=$1 source=$2 strip=$3 def lib
+	local objects=("$tmp/driver.o" "$tmp/stub.o") libs=()
 	shift 3
-	for lib in "${libraries[@]}"; do
+	for def in $(definitions "$source"); do
+		lib=$(basename "$def" .def)
+		libs+=("-l$lib")
 		if [[ ! -e $tmp/lib$lib.a ]]; then
-			(cd "$tmp" && $mingw-dlltool -d "$root/$include/$lib.def" -l "lib$lib.a" --temp-prefix "$lib")
+			(cd "$tmp" && $mingw-dlltool -d "$root/$def" -l "lib$lib.a" --temp-prefix "$lib")
 		fi
 	done
 	$mingw-gcc "${gcc_flags[@]}" "$@" -c "$source" -o "$tmp/driver.o"
@@ -82,7 +91,7 @@ build_gcc() {
 		$mingw-windres "${source%.c}.rc" "$tmp/resource.o"
 		objects+=("$tmp/resource.o")
 	fi
-	$mingw-ld "${ld_flags[@]}" "${objects[@]}" -L"$tmp" "${libraries[@]/#/-l}" -o "$out"
+	$mingw-ld "${ld_flags[@]}" "${objects[@]}" -L"$tmp" "${libs[@]}" -o "$out"
 	if $strip; then
 		$mingw-strip --strip-debug --preserve-dates "$out"
 	fi
@@ -93,14 +102,16 @@ build_gcc() {
 
 # build_clang OUT SOURCE STRIP MACRO...
 build_clang() {
-	local out=$1 source=$2 strip=$3 lib name
-	local objects=(driver.obj stub.obj) debug=()
+	local out=$1 source=$2 strip=$3 def lib name
+	local objects=(driver.obj stub.obj) debug=() libs=()
 	shift 3
 	name=$(basename "${out%.sys}")
 	have_clang || die "no clang, lld-link or llvm-dlltool: apt-get install clang lld llvm"
-	for lib in "${libraries[@]}"; do
+	for def in $(definitions "$source"); do
+		lib=$(basename "$def" .def)
+		libs+=("$lib.lib")
 		if [[ ! -e $tmp/$lib.lib ]]; then
-			llvm-dlltool -m i386:x86-64 -d $include/$lib.def -l "$tmp/$lib.lib"
+			llvm-dlltool -m i386:x86-64 -d "$def" -l "$tmp/$lib.lib"
 		fi
 	done
 	clang "${clang_flags[@]}" "$@" -c "$source" -o "$tmp/driver.obj"
@@ -113,7 +124,7 @@ build_clang() {
 		debug=(/debug:full /pdbsourcepath:. "/pdb:$name.pdb" "/pdbaltpath:$name.pdb")
 	fi
 	# In the folder and with relative names: the PDB keeps the command line.
-	(cd "$tmp" && lld-link "${lld_flags[@]}" "${debug[@]}" "${objects[@]}" "${libraries[@]/%/.lib}" "/out:$name.sys")
+	(cd "$tmp" && lld-link "${lld_flags[@]}" "${debug[@]}" "${objects[@]}" "${libs[@]}" "/out:$name.sys")
 	checksum "$tmp/$name.sys"
 	if ! $strip; then
 		mv "$tmp/$name.pdb" "${out%.sys}.pdb"

@@ -4,11 +4,14 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
 
+	drivers "github.com/dirql/dirql/drivers/litmus"
 	"github.com/dirql/dirql/internal/litmus"
+	"github.com/dirql/dirql/internal/pe"
 	"github.com/dirql/dirql/internal/report"
 	"github.com/dirql/dirql/internal/trace"
 )
@@ -19,6 +22,7 @@ type litmusOptions struct {
 	list     bool
 	source   bool
 	unmerged bool
+	binary   bool
 	runs     int
 }
 
@@ -31,13 +35,14 @@ func newLitmusCommand() *cobra.Command {
 outcomes that the documented model allows. dirql litmus runs every schedule of
 every test and compares. With an id it also prints the test and a timeline for
 each outcome: L-01 answers "what if my ISR interrupts the DPC and queues it
-again?".`,
-		Example: "  dirql litmus\n  dirql litmus --list\n  dirql litmus L-01\n  dirql litmus L-12 L-12/spinlock --verbose",
+again?". With --binary the programs of the tests of groups A to C are routines
+of KMDF drivers: a.sys, b.sys and c.sys, made from drivers/litmus.`,
+		Example: "  dirql litmus\n  dirql litmus --list\n  dirql litmus L-01\n  dirql litmus L-12 L-12/spinlock --verbose\n  dirql litmus --binary L-12",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			if err := o.output.check(); err != nil {
 				return err
 			}
-			tests, err := chosenTests(ids)
+			tests, err := o.chosenTests(ids)
 			if err != nil {
 				return err
 			}
@@ -56,17 +61,22 @@ again?".`,
 	o.output.addTo(cmd)
 	cmd.Flags().BoolVar(&o.list, "list", false, "list the tests and run none")
 	cmd.Flags().BoolVar(&o.source, "source", true, "print the text of each test that is named")
+	cmd.Flags().BoolVar(&o.binary, "binary", false, "run the tests as driver binaries (groups A to C)")
 	cmd.Flags().BoolVar(&o.unmerged, "unmerged", false, "run every schedule to its end, also from states that were met before: slow")
 	cmd.Flags().IntVar(&o.runs, "runs", 0, "bound on the number of runs for each test; 0: none")
 	return cmd
 }
 
 // chosenTests returns the tests with these ids, a number standing for itself
-// only; no ids mean all tests.
-func chosenTests(ids []string) ([]*litmus.Test, error) {
+// only; no ids mean all tests, of those that there are as binaries with that
+// option.
+func (o *litmusOptions) chosenTests(ids []string) ([]*litmus.Test, error) {
 	all, err := litmus.Catalogue()
 	if err != nil {
 		panic("BUG: " + err.Error())
+	}
+	if o.binary {
+		all = slices.DeleteFunc(all, func(t *litmus.Test) bool { return drivers.Driver(t.Group()) == nil })
 	}
 	if len(ids) == 0 {
 		return all, nil
@@ -80,7 +90,7 @@ func chosenTests(ids []string) ([]*litmus.Test, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("there is no litmus test %s; dirql litmus --list shows what there is", id)
+			return nil, fmt.Errorf("there is no litmus test %s%s; dirql litmus --list%s shows what there is", id, o.form("as a driver binary"), o.form("--binary"))
 		}
 	}
 	return chosen, nil
@@ -93,8 +103,25 @@ func listTests(w io.Writer, tests []*litmus.Test) error {
 	return nil
 }
 
+// form returns a blank and what is said of binaries, "" without that option.
+func (o *litmusOptions) form(text string) string {
+	if o.binary {
+		return " " + text
+	}
+	return ""
+}
+
+// driver returns the driver that has the programs of a test, nil if the test
+// has them itself.
+func (o *litmusOptions) driver(t *litmus.Test) *pe.File {
+	if o.binary {
+		return drivers.Driver(t.Group())
+	}
+	return nil
+}
+
 func (o *litmusOptions) run(t *litmus.Test) (*litmus.Result, error) {
-	return litmus.Run(t, litmus.Options{Runs: o.runs, Unmerged: o.unmerged})
+	return litmus.Run(t, litmus.Options{Runs: o.runs, Unmerged: o.unmerged, Driver: o.driver(t)})
 }
 
 // runTests runs the tests and prints a line for each.
@@ -151,9 +178,12 @@ func showTest(w io.Writer, t *litmus.Test, r *litmus.Result, o *litmusOptions) e
 	if o.source && t.Text() != "" {
 		fmt.Fprintf(w, "\n%s", t.Text())
 	}
+	if o.binary {
+		fmt.Fprintf(w, "\nThe programs of this test are routines of %s.sys (drivers/litmus/%[1]s.c).\n", t.Group())
+	}
 	for i, seen := range r.Observed {
 		log := &trace.Log{}
-		if _, err := litmus.Replay(t, seen.Choices, log); err != nil {
+		if _, err := litmus.ReplayDriver(t, o.driver(t), seen.Choices, log); err != nil {
 			panic("BUG: " + err.Error())
 		}
 		title := fmt.Sprintf("outcome %d of %d: %s  (%s)", i+1, len(r.Observed), seen.Outcome, verdict(&seen))

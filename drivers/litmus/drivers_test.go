@@ -1,29 +1,216 @@
 package litmus_test
 
 import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
 	"testing"
 
 	drivers "github.com/dirql/dirql/drivers/litmus"
 	"github.com/dirql/dirql/internal/litmus"
+	"github.com/dirql/dirql/internal/trace"
 )
 
-// The drivers have exactly the outcomes that the catalogue allows, under every
-// schedule.
-func TestAllowedOutcomes(t *testing.T) {
+// tests returns the tests that there are as drivers: those of groups A to C.
+func tests(t *testing.T) (list []*litmus.Test) {
+	t.Helper()
 	all, err := litmus.Catalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, lt := range all {
-		t.Run(lt.ID, func(t *testing.T) {
-			r, err := litmus.Run(lt, litmus.Options{Driver: drivers.Driver(lt.Group()), Runs: 200000})
-			if err != nil {
-				t.Fatal(err)
-			}
-			t.Log(r.Runs, r.States)
+		if lt.Group() <= "c" {
+			list = append(list, lt)
+		}
+	}
+	return list
+}
+
+func find(t *testing.T, id string) *litmus.Test {
+	t.Helper()
+	list := tests(t)
+	i := slices.IndexFunc(list, func(lt *litmus.Test) bool { return lt.ID == id })
+	if i < 0 {
+		t.Fatalf("no test %s", id)
+	}
+	return list[i]
+}
+
+// run searches all schedules of a driver.
+func run(t *testing.T, lt *litmus.Test, o litmus.Options) *litmus.Result {
+	t.Helper()
+	if o.Driver = drivers.Driver(lt.Group()); o.Driver == nil {
+		t.Fatalf("group %s has no driver", lt.Group())
+	}
+	r, err := litmus.Run(lt, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return r
+}
+
+// outcomes lists what was reached, one line each.
+func outcomes(r *litmus.Result) string {
+	var b strings.Builder
+	for _, o := range r.Observed {
+		fmt.Fprintln(&b, o.Outcome)
+	}
+	return b.String()
+}
+
+// reached lists the members of the allowed set that were reached, one line each.
+func reached(r *litmus.Result) string {
+	var b strings.Builder
+	for _, a := range r.Test.Allowed {
+		if slices.ContainsFunc(r.Observed, func(o litmus.Observed) bool { return a.Outcome.Matches(o.Outcome) }) {
+			fmt.Fprintln(&b, a.Outcome)
+		}
+	}
+	return b.String()
+}
+
+// unjudged are the tests with too many schedules for a search without merging, and why. Their merged search is judged
+// in a smaller form, or not at all.
+var unjudged = map[string]string{
+	"L-08":      "three messages on two processors: TestOneProcessorWithoutMerging has one processor",
+	"L-23/busy": "its thread polls: without merging of equal states there are endless schedules",
+}
+
+// judgedRuns bounds the searches without merging.
+const judgedRuns = 200_000
+
+// Under every schedule, each driver has exactly the outcomes that the catalogue allows for its test, twice the same, and
+// those that need not be reached if the test in its own language reaches them; merging of equal states loses none; each
+// outcome can be replayed. All tests of groups A to C have a driver.
+func TestAllowedOutcomes(t *testing.T) {
+	for _, lt := range tests(t) {
+		t.Run(lt.ID+" "+strings.Join(lt.Clauses, " "), func(t *testing.T) {
+			r := run(t, lt, litmus.Options{})
 			if err := r.Err(); err != nil {
 				t.Error(err)
 			}
+			own, err := litmus.Run(lt, litmus.Options{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if a, b := reached(r), reached(own); a != b {
+				t.Errorf("the driver reaches\n%sthe test in its own language\n%s", a, b)
+			}
+			again := run(t, lt, litmus.Options{})
+			if outcomes(r) != outcomes(again) || r.Runs != again.Runs || r.States != again.States {
+				t.Errorf("two searches differ: %d runs, %d states, outcomes\n%sand %d runs, %d states, outcomes\n%s",
+					r.Runs, r.States, outcomes(r), again.Runs, again.States, outcomes(again))
+			}
+			for i := range r.Observed {
+				checkReplay(t, lt, &r.Observed[i])
+			}
+			if unjudged[lt.ID] == "" && !testing.Short() {
+				checkUnmerged(t, lt, r)
+			}
 		})
+	}
+}
+
+// checkUnmerged compares the outcomes of a merged search with those of all schedules.
+func checkUnmerged(t *testing.T, lt *litmus.Test, merged *litmus.Result) {
+	t.Helper()
+	all := run(t, lt, litmus.Options{Unmerged: true, Runs: judgedRuns})
+	if !all.Complete {
+		t.Fatalf("%s: more than %d schedules", lt.ID, judgedRuns)
+	}
+	if a, b := outcomes(all), outcomes(merged); a != b {
+		t.Errorf("outcomes of all %d schedules:\n%swith merging:\n%s", all.Runs, a, b)
+	}
+	t.Logf("%d schedules, with merging %d runs, %d states", all.Runs, merged.Runs, merged.States)
+}
+
+// checkReplay replays the witness of an outcome twice: same outcome, same bytes.
+func checkReplay(t *testing.T, lt *litmus.Test, o *litmus.Observed) {
+	t.Helper()
+	var texts [2]bytes.Buffer
+	for i := range texts {
+		log := &trace.Log{}
+		again, err := litmus.ReplayDriver(lt, drivers.Driver(lt.Group()), o.Choices, log)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if again.String() != o.Outcome.String() {
+			t.Errorf("the replay of %s gave %s", o.Outcome, again)
+		}
+		if err := log.WriteText(&texts[i]); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if texts[0].Len() == 0 || !bytes.Equal(texts[0].Bytes(), texts[1].Bytes()) {
+		t.Errorf("two replays of %s differ, or are empty (%d and %d bytes)", o.Outcome, texts[0].Len(), texts[1].Len())
+	}
+}
+
+// L-08 on one processor has few enough schedules for a search without merging.
+func TestOneProcessorWithoutMerging(t *testing.T) {
+	lt := *find(t, "L-08")
+	lt.Processors, lt.Objects = 1, slices.Clone(lt.Objects)
+	for i := range lt.Objects {
+		lt.Objects[i].Interrupt.Affinity &= 1
+	}
+	r := run(t, &lt, litmus.Options{})
+	if len(r.Extra) > 0 || len(r.Missing) > 0 {
+		t.Error(r.Err())
+	}
+	checkUnmerged(t, &lt, r)
+}
+
+// A driver that does not do what its test says is found: the routines of one test as those of another.
+func TestWrongDrivers(t *testing.T) {
+	for _, c := range []struct{ id, as, want string }{
+		{"L-12/spinlock", "L-12", "not allowed: {runs = 2, c = 1}"},
+		{"L-12/interlocked", "L-12", "not allowed: {runs = 2, c = 1}"},
+		{"L-12", "L-12/spinlock", "not reached: {runs = 2, c = 1}"},
+		{"L-11/no-flag", "L-11", "not allowed: {left = 1, flag = 0, queued = F}"},
+		{"L-10/edge-fixed", "L-10", "not allowed: {entry = left}"},
+		{"L-16", "L-16/removed", `not allowed: {runs = 1, args = "3 3"}`},
+		{"L-19/fixed", "L-19", "not allowed: {bugcheck 0xD5"},
+		{"L-18/b", "L-18/c", "not allowed: {c = F, q = F, finding = break}"},
+	} {
+		t.Run(c.id+" as "+c.as, func(t *testing.T) {
+			lt := *find(t, c.id)
+			lt.ID = c.as // what the driver is told
+			if err := run(t, &lt, litmus.Options{}).Err(); err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+}
+
+// What a driver and its test disagree on is an error that names it, or fails the run.
+func TestDisagreements(t *testing.T) {
+	const head = "test L-07 x\nclauses DPC-15\nsetup\n    processors P0\n    "
+	const rest = "\noutcome\n    runs = D.runs\nallowed\n    runs = 2\n"
+	for _, c := range []struct{ name, src, want string }{
+		{"an object that the test does not have", "kdpc E\ndpc E\nthread at P0\n    ins(E)" + strings.ReplaceAll(rest, "D.", "E."),
+			"LitmusObject: there is no object D"},
+		{"an object that the driver does not have", "kdpc D\n    var v = 0\ndpc D\nthread at P0\n    v = 1" + rest,
+			"the driver does not say what v is"},
+		{"a thread that the test does not have", "kdpc D\ndpc D\n    x = 1" + rest, "LitmusThread: the test has no thread at P0"},
+		{"a list that the test does not have", "kdpc D\ndpc D\nthread at P0\n    ins(D)" + rest, "LitmusOut: there is no list r"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			list, err := litmus.Parse("a", []byte(head+c.src))
+			if err != nil {
+				t.Fatal(err)
+			}
+			r, err := litmus.Run(list[0], litmus.Options{Driver: drivers.Driver("a")})
+			if err == nil {
+				err = r.Err()
+			}
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %v, want %s", err, c.want)
+			}
+		})
+	}
+	lt := *find(t, "L-15")
+	if _, err := litmus.Run(&lt, litmus.Options{Driver: drivers.Driver("a")}); err == nil || !strings.Contains(err.Error(), "EvtDriverDeviceAdd") {
+		t.Errorf("a driver without the test: %v", err)
 	}
 }

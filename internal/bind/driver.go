@@ -37,6 +37,7 @@ type Driver struct {
 	spare   []*x86.CPU
 
 	busRoutines uint64 // address of the first routine of BUS_INTERFACE_STANDARD
+	onAccess    func(t *kernel.Thread, a kernel.Access, value uint64)
 
 	state
 }
@@ -46,7 +47,7 @@ type state struct {
 	driverObject uint64
 	registryPath uint64
 	globals      uint64                // WDF_DRIVER_GLOBALS
-	stacks       []uint64              // by thread: top of its kernel stack, 0: none yet
+	stacks       []uint64              // by thread: top of its kernel stack; later ones have none yet
 	lists        map[wdf.Handle]uint64 // descriptors of a resource list in memory; looked up only
 }
 
@@ -85,6 +86,12 @@ func importName(i *pe.Import) string {
 	}
 	return i.Name
 }
+
+// OnAccess sets who is told, in runs that are recorded, of each access of guest
+// code to memory that others can see, when it happens: with the value that is
+// read or written, 8 bytes at most; of an interlocked operation, with the value
+// before. It must not change anything.
+func (d *Driver) OnAccess(f func(t *kernel.Thread, a kernel.Access, value uint64)) { d.onAccess = f }
 
 // Entry calls the entry point of the image: DriverEntry behind the framework's
 // static part.
@@ -159,14 +166,13 @@ func (d *Driver) AppendState(b []byte) []byte {
 
 const stackPages = 6 // 24 KB, as on Windows
 
-// stackTop returns the top of a thread's kernel stack.
+// stackTop returns the top of a thread's kernel stack. Stacks are made in the
+// order of the threads, so that it does not matter who runs first.
 func (d *Driver) stackTop(thread int) uint64 {
 	for len(d.stacks) <= thread {
-		d.stacks = append(d.stacks, 0)
-	}
-	if d.stacks[thread] == 0 {
 		d.m.Mem.Map(mem.Stacks, 1, 0) // guard page: an overflow is a fault
-		d.stacks[thread] = d.m.Mem.Map(mem.Stacks, stackPages, mem.Read|mem.Write|mem.Private) + stackPages*mem.PageSize
+		bottom := d.m.Mem.Map(mem.Stacks, stackPages, mem.Read|mem.Write|mem.Private)
+		d.stacks = append(d.stacks, bottom+stackPages*mem.PageSize)
 	}
 	return d.stacks[thread]
 }

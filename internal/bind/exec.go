@@ -45,6 +45,7 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 		case x86.StopVisible:
 			a := &c.Access
 			t.Access(a.Addr, int(a.Size), a.Kind != x86.Read, a.Kind == x86.ReadWrite, c.Pending(), c.RIP)
+			d.tell(t, a, c.RIP)
 			c.Allow()
 		case x86.StopDevice:
 			d.device(t, c)
@@ -54,6 +55,19 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 			d.refused(t, c, stop)
 		}
 	}
+}
+
+// tell tells of an access that happens now.
+func (d *Driver) tell(t *kernel.Thread, a *x86.Access, pc uint64) {
+	if d.onAccess == nil || !d.m.Trace.On() {
+		return
+	}
+	value := a.Value.Lo
+	if a.Kind != x86.Write {
+		value, _ = d.m.Mem.Load(a.Addr, min(int(a.Size), 8))
+	}
+	d.onAccess(t, kernel.Access{Addr: a.Addr, PC: pc, Activation: t.ActivationID(), Size: uint32(a.Size), CPU: uint8(t.Processor()),
+		IRQL: t.IRQL(), Write: a.Kind != x86.Read, Locked: a.Kind == x86.ReadWrite}, value)
 }
 
 // enter prepares a processor for a call: arguments in registers and on the
@@ -70,7 +84,7 @@ func (d *Driver) enter(t *kernel.Thread, addr uint64, a kernel.Args) *x86.CPU {
 	var c *x86.CPU
 	if n := len(d.spare); n > 0 {
 		c, d.spare = d.spare[n-1], d.spare[:n-1]
-		c.Abandon()
+		c.Reset() // nothing of an earlier call, perhaps of another run
 	} else {
 		c = x86.NewShared(d.code)
 	}

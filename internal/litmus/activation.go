@@ -125,22 +125,22 @@ func (x *activation) position(in *Instr, part uint64) {
 func (x *activation) load(in *Instr) {
 	v := int64(x.t.Load(x.objects[in.Object].addr, 8))
 	x.regs[in.Dst] = v
-	x.recordAccess("read", in.Object, v)
+	x.recordAccess(x.t.Processor(), "read", in.Object, v)
 }
 
 func (x *activation) store(in *Instr) {
 	v := in.Expr.Eval(x)
 	x.t.Store(x.objects[in.Object].addr, 8, uint64(v))
-	x.recordAccess("write", in.Object, v)
+	x.recordAccess(x.t.Processor(), "write", in.Object, v)
 }
 
 // recordAccess puts an access to a shared variable into the trace: numbers and truth values as an event like that of a
 // device register, other values as a note.
-func (x *activation) recordAccess(what string, o ObjectID, v int64) {
-	if !x.m.Trace.On() {
+func (b *bench) recordAccess(cpu int, what string, o ObjectID, v int64) {
+	if !b.m.Trace.On() {
 		return
 	}
-	name, typ := x.test.Objects[o].Name, x.test.Objects[o].Cell.Type
+	name, typ := b.test.Objects[o].Name, b.test.Objects[o].Cell.Type
 	e := trace.Event{Kind: trace.Register, Name: name, Text: what, Value: uint64(v)}
 	switch {
 	case typ == TypeInt && v >= 0:
@@ -148,9 +148,9 @@ func (x *activation) recordAccess(what string, o ObjectID, v int64) {
 	case typ == TypeBool:
 		e.ValueKind = trace.Bool
 	default:
-		e = trace.Event{Kind: trace.Note, Text: fmt.Sprintf("%-5s %s = %s", what, name, x.valueOf(typ, v))}
+		e = trace.Event{Kind: trace.Note, Text: fmt.Sprintf("%-5s %s = %s", what, name, b.valueOf(typ, v))}
 	}
-	x.m.Record(x.t.Processor(), e)
+	b.m.Record(cpu, e)
 }
 
 // out appends to a list.

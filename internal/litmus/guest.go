@@ -34,6 +34,7 @@ func newGuest(b *bench, file *pe.File) (*guest, error) {
 	}
 	g := &guest{bench: b, driver: driver, threads: make([]threadRoutine, len(b.test.Programs))}
 	driver.Provide(harnessModule, g.exports())
+	driver.OnAccess(g.accessed)
 	b.m.SetExecutor(g)
 	return g, nil
 }
@@ -70,6 +71,25 @@ func (g *guest) runs(t *kernel.Thread, a *kernel.Args) ObjectID {
 		}
 	}
 	return NoObject
+}
+
+// accessed puts an access to a shared variable into the trace, as those of programs are.
+func (g *guest) accessed(_ *kernel.Thread, a kernel.Access, value uint64) {
+	for i := range g.test.Objects {
+		o := &g.test.Objects[i]
+		if o.Kind != KindVar || g.objects[i].addr != a.Addr {
+			continue
+		}
+		what := "read"
+		switch {
+		case a.Locked:
+			g.note(int(a.CPU), "interlocked operation on %s = %s", o.Name, g.valueOf(o.Cell.Type, int64(value)))
+			return
+		case a.Write:
+			what = "write"
+		}
+		g.recordAccess(int(a.CPU), what, o.ID, int64(value))
+	}
 }
 
 // makeDriver loads the driver, starts its device and sends it the requests of the test.
@@ -151,7 +171,18 @@ func (g *guest) nameObject(s *wdf.Sys, name string, v uint64) error {
 	return nil
 }
 
-// program returns the index of the program that is the thread at a processor, -1 if there is none.
+// late reports whether a run that has ended was too late for a free step that has to come: it is not a run of the test.
+// Programs of tests wait for such steps in place (OpUntil); routines of drivers do not.
+func (g *guest) late(reason kernel.Reason) bool {
+	for i := range g.test.Steps {
+		if s := &g.test.Steps[i]; s.Free && s.Must && g.state.done>>i&1 == 0 {
+			return reason == kernel.Done
+		}
+	}
+	return false
+}
+
+// threadAt returns the index of the program that is the thread at a processor, -1 if there is none.
 func (t *Test) threadAt(processor int) int {
 	return slices.IndexFunc(t.Programs, func(p Program) bool { return p.Kind == ProgramThread && p.Processor == processor })
 }

@@ -58,11 +58,11 @@ var layers = []layer{
 	{pkg: ".", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/report",
 		"internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
 
-	{pkg: "drivers/litmus", imports: []string{"internal/pe"}, tests: []string{"internal/litmus"}},
+	{pkg: "drivers/litmus", imports: []string{"internal/pe"}, tests: []string{"internal/litmus", "internal/trace"}},
 	{pkg: "drivers/...", imports: []string{".", "device", "wdf"}},
 	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers", imports: []string{".", "drivers/..."}}, // the list of them
-	{pkg: "cmd/dirql", imports: []string{".", "internal/litmus", "internal/report", "internal/trace", "drivers/..."}},
+	{pkg: "cmd/dirql", imports: []string{".", "internal/litmus", "internal/pe", "internal/report", "internal/trace", "drivers/..."}},
 
 	{pkg: "internal/tidy"},
 }

@@ -189,12 +189,18 @@ func New(m *mem.Space) *CPU { return NewShared(NewCode(m)) }
 // NewShared returns a processor that shares decoded code with others on the
 // same memory. Only one of them may run at a time.
 func NewShared(code *Code) *CPU {
-	c := &CPU{mem: code.mem, code: code, MXCSR: mxcsrDefault, CR0: 0x80050033, CR4: 0x00000668}
-	c.SetFlags(flagI)
+	c := &CPU{mem: code.mem, code: code, CR0: 0x80050033, CR4: 0x00000668}
+	c.Reset()
 	for i := range tlbSize {
 		c.rt[i].page, c.wt[i].page = invalidPage(i), invalidPage(i)
 	}
 	return c
+}
+
+// Reset gives the registers of an activation the values that they have in a new
+// processor, whatever it was used for before.
+func (c *CPU) Reset() {
+	c.Load(&Context{Flags: flagI, MXCSR: mxcsrDefault})
 }
 
 // Context is the part of the state that belongs to an activation: what has to

@@ -526,3 +526,36 @@ func TestNoAllocations(t *testing.T) {
 		t.Errorf("%v allocations in a run", n)
 	}
 }
+
+// TestAppendState: processors that differ in what the first half of an
+// instruction has read are in different states, on equal memory.
+func TestAppendState(t *testing.T) {
+	half := func(value uint64) *machine {
+		m := asm(t, "ff03") // inc dword [rbx]
+		m.StopVisible = true
+		m.space.Store(m.pub+0x10, 4, value)
+		m.run(10, x86.StopVisible)
+		m.Allow()
+		m.run(10, x86.StopVisible)
+		m.space.Store(m.pub+0x10, 4, 9) // another processor
+		return m
+	}
+	a, b, c := half(1), half(1), half(2)
+	if string(a.AppendState(nil)) != string(b.AppendState(nil)) {
+		t.Error("equal processors have different states")
+	}
+	if string(a.AppendState(nil)) == string(c.AppendState(nil)) {
+		t.Error("the state does not tell what the first half has read")
+	}
+	before := string(a.AppendState(nil))
+	a.Abandon()
+	if string(a.AppendState(nil)) == before {
+		t.Error("the state does not tell that an instruction is half done")
+	}
+	a.X[3], a.MXCSR = x86.XMM{Lo: 7}, 0x9FC0
+	a.SetFlags(1)
+	a.Reset()
+	if string(a.AppendState(nil)) != string(x86.New(a.space).AppendState(nil)) {
+		t.Error("after Reset the state is not that of a new processor")
+	}
+}
