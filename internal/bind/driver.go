@@ -37,7 +37,7 @@ type Driver struct {
 	spare   []*x86.CPU
 
 	busRoutines uint64 // address of the first routine of BUS_INTERFACE_STANDARD
-	onAccess    func(t *kernel.Thread, a kernel.Access, value uint64)
+	onAccess    func(t *kernel.Thread, a Access)
 
 	state
 }
@@ -87,11 +87,17 @@ func importName(i *pe.Import) string {
 	return i.Name
 }
 
-// OnAccess sets who is told, in runs that are recorded, of each access of guest
-// code to memory that others can see, when it happens: with the value that is
-// read or written, 8 bytes at most; of an interlocked operation, with the value
-// before. It must not change anything.
-func (d *Driver) OnAccess(f func(t *kernel.Thread, a kernel.Access, value uint64)) { d.onAccess = f }
+// Access is an access of guest code to memory that others can see.
+type Access struct {
+	Addr   uint64
+	Write  bool
+	Locked bool   // interlocked: read and write in one step
+	Value  uint64 // that is read or written, 8 bytes at most; of an interlocked operation, the value before it
+}
+
+// OnAccess sets who is told of each access, when it happens, in runs that are
+// recorded. It must not change anything.
+func (d *Driver) OnAccess(f func(t *kernel.Thread, a Access)) { d.onAccess = f }
 
 // Entry calls the entry point of the image: DriverEntry behind the framework's
 // static part.

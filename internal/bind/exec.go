@@ -45,7 +45,7 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 		case x86.StopVisible:
 			a := &c.Access
 			t.Access(a.Addr, int(a.Size), a.Kind != x86.Read, a.Kind == x86.ReadWrite, c.Pending(), c.RIP)
-			d.tell(t, a, c.RIP)
+			d.tell(t, a)
 			c.Allow()
 		case x86.StopDevice:
 			d.device(t, c)
@@ -58,7 +58,7 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 }
 
 // tell tells of an access that happens now.
-func (d *Driver) tell(t *kernel.Thread, a *x86.Access, pc uint64) {
+func (d *Driver) tell(t *kernel.Thread, a *x86.Access) {
 	if d.onAccess == nil || !d.m.Trace.On() {
 		return
 	}
@@ -66,8 +66,7 @@ func (d *Driver) tell(t *kernel.Thread, a *x86.Access, pc uint64) {
 	if a.Kind != x86.Write {
 		value, _ = d.m.Mem.Load(a.Addr, min(int(a.Size), 8))
 	}
-	d.onAccess(t, kernel.Access{Addr: a.Addr, PC: pc, Activation: t.ActivationID(), Size: uint32(a.Size), CPU: uint8(t.Processor()),
-		IRQL: t.IRQL(), Write: a.Kind != x86.Read, Locked: a.Kind == x86.ReadWrite}, value)
+	d.onAccess(t, Access{Addr: a.Addr, Write: a.Kind != x86.Read, Locked: a.Kind == x86.ReadWrite, Value: value})
 }
 
 // enter prepares a processor for a call: arguments in registers and on the

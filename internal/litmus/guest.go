@@ -74,7 +74,7 @@ func (g *guest) runs(t *kernel.Thread, a *kernel.Args) ObjectID {
 }
 
 // accessed puts an access to a shared variable into the trace, as those of programs are.
-func (g *guest) accessed(_ *kernel.Thread, a kernel.Access, value uint64) {
+func (g *guest) accessed(t *kernel.Thread, a bind.Access) {
 	for i := range g.test.Objects {
 		o := &g.test.Objects[i]
 		if o.Kind != KindVar || g.objects[i].addr != a.Addr {
@@ -83,12 +83,12 @@ func (g *guest) accessed(_ *kernel.Thread, a kernel.Access, value uint64) {
 		what := "read"
 		switch {
 		case a.Locked:
-			g.note(int(a.CPU), "interlocked operation on %s = %s", o.Name, g.valueOf(o.Cell.Type, int64(value)))
+			g.note(t.Processor(), "interlocked operation on %s = %s", o.Name, g.valueOf(o.Cell.Type, int64(a.Value)))
 			return
 		case a.Write:
 			what = "write"
 		}
-		g.recordAccess(int(a.CPU), what, o.ID, int64(value))
+		g.recordAccess(t.Processor(), what, o.ID, int64(a.Value))
 	}
 }
 
