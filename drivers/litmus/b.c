@@ -7,9 +7,9 @@
 #include "litmus.h"
 
 static volatile LONG64 work;
-static KDPC D;          /* of most tests */
+static KDPC D;            /* of most tests */
+static KDPC E;            /* the DPC in which L-18 makes its call */
 static WDFDPC FrameworkD; /* the WDFDPC D of L-18/b and its variants */
-static KDPC E;          /* the DPC in which L-18 makes its call */
 
 static NTSTATUS
 CreateDpc(

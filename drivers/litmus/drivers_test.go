@@ -210,6 +210,16 @@ func TestDisagreements(t *testing.T) {
 		})
 	}
 	lt := *find(t, "L-15")
+	lt.ID = "L-15/state"
+	if err := run(t, &lt, litmus.Options{}).Err(); err == nil || !strings.Contains(err.Error(), "LitmusMark: the test does not mark removed") {
+		t.Errorf("a driver that marks: %v", err)
+	}
+	lt = *find(t, "L-10")
+	lt.Programs = slices.DeleteFunc(slices.Clone(lt.Programs), func(p litmus.Program) bool { return p.Kind == litmus.ProgramDPC })
+	if err := run(t, &lt, litmus.Options{}).Err(); err == nil || !strings.Contains(err.Error(), "the test does not look at RING.arrived") {
+		t.Errorf("a driver that looks at what is not part of the state: %v", err)
+	}
+	lt.ID = "L-15"
 	if _, err := litmus.Run(&lt, litmus.Options{Driver: drivers.Driver("a")}); err == nil || !strings.Contains(err.Error(), "EvtDriverDeviceAdd") {
 		t.Errorf("a driver without the test: %v", err)
 	}

@@ -12,6 +12,7 @@
 //	environment.go   steps and actions as events of the machine; device.go: registers and rings
 //	observe.go       what a test sees of a run; relation.go: rel and between
 //	evaluate.go      the outcome of a run
+//	guest.go         a driver binary in the place of the programs; harness.go: what it imports
 //
 // A new kind of statement, call, action, observation or component is a row in a table of the compiler and its code in
 // one of these files.

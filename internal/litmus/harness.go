@@ -114,6 +114,9 @@ func (g *guest) litmusObserve(c *bind.ExportCall) uint64 {
 	if o == nil || findObservation(o.Kind, property) == nil || g.snapshot == nil {
 		return g.wrong(c, "LitmusObserve: there is no %s.%s", c.Text(0), property)
 	}
+	if !g.state.needs.has(o.ID, property) {
+		return g.wrong(c, "LitmusObserve: the test does not look at %s.%s, so that its states do not tell it", o.Name, property)
+	}
 	return uint64(g.Observe(o.ID, property))
 }
 

@@ -136,6 +136,26 @@ func (d *needs) observation(o ObjectID, property string, run int) {
 	}
 }
 
+// has reports whether the state tells an observation: what nobody looks at is not part of it. Observations that are not
+// of this kind are state of the machine and its devices.
+func (d *needs) has(o ObjectID, property string) bool {
+	switch property {
+	case "runs", "calls":
+		return d.starts[o]
+	case "returns":
+		return d.ends[o]
+	case "active":
+		return d.active[o]
+	case "proc":
+		return d.procs[o] == lastOnly
+	case "arrived":
+		return d.arrived[o]
+	case "completions":
+		return d.completions[o]
+	}
+	return true
+}
+
 func (d *needs) source(s *Source) {
 	switch s.Func {
 	case "observe":
