@@ -44,6 +44,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | direct and neither I/O, MDLs, user-mode addresses | with the complete interrupt model |
 | I/O targets, DMA transactions, child lists, file objects, USB, WMI | when drivers need them |
 | litmus groups D to J | with the complete interrupt model |
+| litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | with the complete interrupt model |
 | detectors: data races, lost work, lost events (the lines "report" of litmus tests are not checked) | with the exploration engine |
 | MSI-X, port I/O by drivers in Go | when drivers need them |
 
