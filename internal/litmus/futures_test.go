@@ -9,9 +9,11 @@ import (
 	"strings"
 	"testing"
 
+	drivers "github.com/dirql/dirql/drivers/litmus"
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/explore"
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/pe"
 )
 
 // Merging is sound if states with equal fingerprints have equal futures. That is checked here at every decision of
@@ -92,9 +94,9 @@ func (f *futures) close(n int) {
 }
 
 // equalFutures checks the futures of the states of a test, and returns the number of its schedules, 0 if they are more
-// than a bound.
-func equalFutures(lt *Test, bound int) (schedules int, err error) {
-	b, err := newBench(lt, nil)
+// than a bound. driver may be nil, as in newBench.
+func equalFutures(lt *Test, driver *pe.File, bound int) (schedules int, err error) {
+	b, err := newBench(lt, driver)
 	if err != nil {
 		return 0, err
 	}
@@ -123,8 +125,68 @@ func TestEqualStatesHaveEqualFutures(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, lt := range slices.Concat(mustCatalogue(t), list) {
-		if n, err := equalFutures(lt, judgedRuns); err != nil {
+		if n, err := equalFutures(lt, nil, judgedRuns); err != nil {
 			t.Errorf("%s, %d schedules: %v", lt.ID, n, err)
+		}
+	}
+}
+
+// TestEqualStatesOfDriversHaveEqualFutures is the same for driver binaries, whose private state is that of the
+// interpreter.
+func TestEqualStatesOfDriversHaveEqualFutures(t *testing.T) {
+	judged, schedules, bound := 0, 0, judgedRuns
+	if testing.Short() {
+		bound = 1000
+	}
+	for _, lt := range mustCatalogue(t) {
+		file := drivers.Driver(lt.Group())
+		if file == nil || lt.ID == "L-23/busy" { // which polls: it has endless schedules
+			continue
+		}
+		n, err := equalFutures(lt, file, bound)
+		if err != nil {
+			t.Errorf("%s, %d schedules: %v", lt.ID, n, err)
+		}
+		if n > 0 {
+			judged++
+			schedules += n
+		}
+	}
+	t.Logf("%d drivers judged, %d schedules", judged, schedules)
+	if judged < 40 {
+		t.Errorf("only %d drivers were judged", judged)
+	}
+}
+
+// TestRunsOfDriversDoNotDependOnEarlierRuns: the same choices lead through the same states, whatever the machine did
+// before.
+func TestRunsOfDriversDoNotDependOnEarlierRuns(t *testing.T) {
+	for _, id := range []string{"L-05/k2", "L-12/spinlock", "L-13", "L-19"} {
+		lt := mustTest(t, id)
+		file := drivers.Driver(lt.Group())
+		b, err := newBench(lt, file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer b.m.Close()
+		states := func(choices []int) (list []kernel.State) {
+			w := &walker{source: &choice.Script{Answers: choices}}
+			b.run(w, w.visited, nil)
+			for _, d := range w.path {
+				list = append(list, d.state)
+			}
+			return list
+		}
+		first := states(nil)
+		r, err := Run(lt, Options{Driver: file})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, o := range r.Observed {
+			states(o.Choices)
+			if again := states(nil); len(again) == 0 || !slices.Equal(again, first) {
+				t.Errorf("%s: after a run that ended with %s, the first run goes through other states", id, o.Outcome)
+			}
 		}
 	}
 }
@@ -141,7 +203,7 @@ func TestEqualStatesHaveEqualFuturesInRandomTests(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		n, err := equalFutures(list[0], 500)
+		n, err := equalFutures(list[0], nil, 500)
 		if err != nil {
 			t.Fatalf("seed %d, %d schedules: %v\n%s", seed, n, err, src)
 		}

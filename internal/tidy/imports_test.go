@@ -53,7 +53,7 @@ var layers = []layer{
 	{pkg: "internal/pe", imports: []string{"internal/mem"}},
 	{pkg: "internal/bind", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/x86", "internal/pe")},
 	{pkg: "internal/litmus", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore",
-		"internal/pe", "internal/bind")},
+		"internal/pe", "internal/bind"), tests: []string{"drivers/litmus"}},
 
 	{pkg: ".", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/report",
 		"internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
