@@ -62,7 +62,7 @@ of KMDF drivers: a.sys, b.sys and c.sys, made from drivers/litmus.`,
 	cmd.Flags().BoolVar(&o.list, "list", false, "list the tests and run none")
 	cmd.Flags().BoolVar(&o.source, "source", true, "print the text of each test that is named")
 	cmd.Flags().BoolVar(&o.binary, "binary", false, "run the tests as driver binaries (groups A to C)")
-	cmd.Flags().BoolVar(&o.unmerged, "unmerged", false, "run every schedule to its end, also from states that were met before: slow")
+	cmd.Flags().BoolVar(&o.unmerged, "unmerged", false, "run every schedule to its end, also from states that were met before: slow, and endless where a driver polls")
 	cmd.Flags().IntVar(&o.runs, "runs", 0, "bound on the number of runs for each test; 0: none")
 	return cmd
 }

@@ -57,14 +57,18 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 	}
 }
 
-// tell tells of an access that happens now.
+// tell tells of an access that happens now, unless it faults: others may have
+// freed the memory since it was stopped.
 func (d *Driver) tell(t *kernel.Thread, a *x86.Access) {
 	if d.onAccess == nil || !d.m.Trace.On() {
 		return
 	}
-	value := a.Value.Lo
-	if a.Kind != x86.Write {
-		value, _ = d.m.Mem.Load(a.Addr, min(int(a.Size), 8))
+	value, f := d.m.Mem.Load(a.Addr, min(int(a.Size), 8))
+	switch {
+	case f.Kind != mem.NoFault:
+		return
+	case a.Kind == x86.Write:
+		value = a.Value.Lo
 	}
 	d.onAccess(t, Access{Addr: a.Addr, Write: a.Kind != x86.Read, Locked: a.Kind == x86.ReadWrite, Value: value})
 }
