@@ -52,6 +52,19 @@ type DeviceInit struct {
 	settings         deviceSettings
 	location         uint32
 	device           id
+
+	address     uint64   // that stands for it
+	named       bool     // it has a name, given or generated
+	secured     bool     // a device class or an SDDL string is set, which needs a name
+	policyOwner TriState // WdfDeviceInitSetPowerPolicyOwnership
+	physical    uint64   // DEVICE_OBJECT of the bus driver, 0: nobody asked for it
+
+	children           *ChildListConfig // of the default child list, nil: none
+	childrenAttributes *ObjectAttributes
+
+	parent id    // of a PDO; 0: this is for an FDO
+	child  int32 // row of the description that a PDO is made for; 0: a static PDO
+	ids    pdoIDs
 }
 
 // deviceSettings are what is said about a device before it is made and only
@@ -61,6 +74,9 @@ type deviceSettings struct {
 	exclusive   bool
 	fileObjects bool // callbacks for files, or a class of file objects, are set
 	deviceType  uint32
+
+	characteristics uint32
+	inrush          bool
 }
 
 // pnpState is where a device is in its life.
@@ -100,6 +116,20 @@ type device struct {
 	alignment         uint32 // of buffers for DMA: a mask
 	functional        uint64 // DEVICE_OBJECT of the driver, 0: nobody asked for it
 	physical          uint64 // DEVICE_OBJECT of the bus driver
+
+	transition       bool // a change of its power or PnP state is under way
+	powerPolicyOwner bool
+	known            bool  // it was started: the PnP manager knows its PDO
+	asleep           bool  // the system, or its parent, has taken it to a low-power state
+	parent           id    // of a PDO
+	child            int32 // row of the description of a PDO, 0: none yet
+	identity         int32 // row of the identifiers of a PDO + 1
+	failing          bool  // a worker thread is to remove it
+	childList        id    // default child list
+	staticList       id    // of children that WdfFdoAddStaticChild adds
+	idle             idle
+	said             [7]TriState // WdfDeviceSetDeviceState
+	mof              bool        // WdfDeviceAssignMofResourceName was called
 }
 
 // selfManaged is how far self-managed I/O has come.
@@ -117,19 +147,6 @@ type requestAttributes struct {
 	context          *ContextType
 	cleanup, destroy Callback
 }
-
-// DeviceInitAt returns the WDFDEVICE_INIT that an address stands for, nil if
-// there is none: the argument of EvtDriverDeviceAdd while it runs.
-func (f *Framework) DeviceInitAt(a uint64) *DeviceInit {
-	if a != initAddress || f.init == nil {
-		return nil
-	}
-	return f.init
-}
-
-// initAddress stands for the WDFDEVICE_INIT of the EvtDriverDeviceAdd that
-// runs.
-const initAddress = 0xFFFFE0EF_00000000
 
 var (
 	svcWdfDeviceInitSetPnpPowerEventCallbacks = kernel.NewService("WdfDeviceInitSetPnpPowerEventCallbacks")
@@ -169,8 +186,8 @@ func (s *Sys) WdfDeviceInitSetPowerNotPageable(init *DeviceInit) {
 	s.LeaveVoid()
 }
 
-// WdfDeviceCreate makes the device object; called from EvtDriverDeviceAdd, once.
-// PASSIVE_LEVEL.
+// WdfDeviceCreate makes the device object; called from EvtDriverDeviceAdd or
+// EvtChildListCreateDevice, once. PASSIVE_LEVEL.
 func (s *Sys) WdfDeviceCreate(init *DeviceInit, a *ObjectAttributes) (WDFDEVICE, NTSTATUS) {
 	s.Enter(svcWdfDeviceCreate)
 	s.requirePointer(init != nil, "DeviceInit")
@@ -181,8 +198,15 @@ func (s *Sys) WdfDeviceCreate(init *DeviceInit, a *ObjectAttributes) (WDFDEVICE,
 	if a != nil && a.ParentObject != 0 {
 		return 0, s.LeaveStatus(StatusWdfParentAssignmentNotAllowed)
 	}
+	if init.secured && !init.named {
+		return 0, s.LeaveStatus(StatusInvalidSecurityDescr)
+	}
 	d := device{callbacks: init.callbacks, notPowerPageable: init.notPowerPageable, power: PowerDeviceD3Final,
-		settings: init.settings, location: init.location}
+		settings: init.settings, location: init.location, physical: init.physical, parent: init.parent, child: init.child}
+	d.powerPolicyOwner = init.ownsPowerPolicy()
+	for n := range d.said {
+		d.said[n] = UseDefault
+	}
 	if r := init.requestContext; r != nil {
 		d.requestAttributes = requestAttributes{r.ContextType, r.EvtCleanupCallback, r.EvtDestroyCallback}
 	}
@@ -190,9 +214,9 @@ func (s *Sys) WdfDeviceCreate(init *DeviceInit, a *ObjectAttributes) (WDFDEVICE,
 	n := len(f.devices) - 1
 	i := s.create(TypeDevice, f.theDriver(), n, a, "")
 	f.devices[n].object = i
-	f.objects[i].noDelete = true
+	f.objects[i].noDelete = init.parent == 0 || init.child != 0
 	s.makeCallbackLock(i)
-	init.device = i
+	s.finishDevice(i, init)
 	return i.handle(), s.LeaveStatus(StatusSuccess)
 }
 

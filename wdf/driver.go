@@ -9,6 +9,8 @@ type driver struct {
 	object id
 	add    Callback // EvtDriverDeviceAdd
 	unload Callback // EvtDriverUnload
+
+	unloaded bool
 }
 
 // DriverConfig is WDF_DRIVER_CONFIG.
@@ -46,9 +48,13 @@ func (f *Framework) theDriver() id {
 }
 
 // Unload is what the system does when the last device of a driver is gone:
-// EvtDriverUnload, then the driver object is deleted. PASSIVE_LEVEL.
+// EvtDriverUnload, then the driver object is deleted, once. PASSIVE_LEVEL.
 func (s *Sys) Unload() {
-	d := s.f.drivers[0]
+	d := &s.f.drivers[0]
+	if d.unloaded {
+		return
+	}
+	d.unloaded = true
 	if d.unload != 0 {
 		s.call("EvtDriverUnload", d.unload, uint64(d.object.handle()))
 	}

@@ -109,6 +109,7 @@ func (s *Sys) WdfDeviceInitAssignName(init *DeviceInit, name *UnicodeString) NTS
 			return s.LeaveStatus(st)
 		}
 	}
+	init.named = name != nil
 	return s.LeaveStatus(StatusSuccess)
 }
 
@@ -121,16 +122,18 @@ const (
 // WdfFdoQueryForInterface asks the bus driver for an interface. It has
 // BUS_INTERFACE_STANDARD version 1, whose GetBusData and SetBusData are
 // GetBusData and SetBusData of this package; for others it returns
-// STATUS_NOT_SUPPORTED. PASSIVE_LEVEL (fxdevicefdoapi.cpp).
+// STATUS_NOT_SUPPORTED, for a PDO STATUS_INVALID_PARAMETER. PASSIVE_LEVEL (fxdevicefdoapi.cpp).
 func (s *Sys) WdfFdoQueryForInterface(h WDFDEVICE, typ *GUID, size, version uint16) NTSTATUS {
 	s.Enter(svcWdfFdoQueryForInterface, uint64(h))
-	s.lookup(h, TypeDevice)
+	d := s.device(s.lookup(h, TypeDevice))
 	s.requirePointer(typ != nil, "InterfaceType")
 	if s.levelBreak("WdfFdoQueryForInterface", "IRQL-12", PassiveLevel) {
 		return s.LeaveStatus(StatusInvalidDeviceRequest)
 	}
 	s.Step()
 	switch {
+	case d.parent != 0:
+		return s.LeaveStatus(StatusInvalidParameter)
 	case *typ != BusInterfaceStandard || s.f.configSpace == nil:
 		s.note(trace.Framework, "WdfFdoQueryForInterface", "the bus driver has no interface {%s}", typ)
 		return s.LeaveStatus(StatusNotSupported)

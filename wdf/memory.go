@@ -155,10 +155,15 @@ func (s *Sys) WdfMemoryCopyFromBuffer(h WDFMEMORY, offset, buffer, n uint64) NTS
 func (s *Sys) copyBytes(to, from, n uint64) {
 	p := make([]byte, n)
 	s.ReadBytes(from, p)
-	h := uint64(14695981039346656037) // FNV-1a
+	s.SetPosition(fingerprint(p))
+	s.WriteBytes(to, p)
+}
+
+// fingerprint is FNV-1a.
+func fingerprint(p []byte) uint64 {
+	h := uint64(14695981039346656037)
 	for _, b := range p {
 		h = (h ^ uint64(b)) * 1099511628211
 	}
-	s.SetPosition(h)
-	s.WriteBytes(to, p)
+	return h
 }

@@ -35,6 +35,10 @@ type (
 	WDFKEY          = Handle
 	WDFLOOKASIDE    = Handle
 	WDFSTRING       = Handle
+
+	WDFCHILDLIST   = Handle
+	WDFWMIPROVIDER = Handle
+	WDFWMIINSTANCE = Handle
 )
 
 // Type is the type number of a framework object, as bug check 0x10D shows it.
@@ -61,6 +65,9 @@ const (
 	TypeCollection   Type = 0x100E
 	TypeDMAEnabler   Type = 0x1400
 	TypeCommonBuffer Type = 0x1402
+	TypeWmiProvider  Type = 0x1004
+	TypeChildList    Type = 0x1029
+	TypeWmiInstance  Type = 0x1034
 )
 
 var typeNames = map[Type]string{
@@ -70,6 +77,7 @@ var typeNames = map[Type]string{
 	TypeInterrupt: "WDFINTERRUPT", TypeTimer: "WDFTIMER",
 	TypeKey: "WDFKEY", TypeString: "WDFSTRING", TypeCollection: "WDFCOLLECTION", TypeDMAEnabler: "WDFDMAENABLER",
 	TypeCommonBuffer: "WDFCOMMONBUFFER", TypeLookaside: "WDFLOOKASIDE",
+	TypeChildList: "WDFCHILDLIST", TypeWmiProvider: "WDFWMIPROVIDER", TypeWmiInstance: "WDFWMIINSTANCE",
 }
 
 func (t Type) String() string { return typeNames[t] }

@@ -1,8 +1,6 @@
 package wdf
 
 import (
-	"fmt"
-
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/trace"
 )
@@ -20,11 +18,13 @@ func (s *Sys) AddDevice(location uint32) (WDFDEVICE, NTSTATUS) {
 	if len(f.drivers) == 0 || f.drivers[0].add == 0 {
 		return 0, StatusInvalidDeviceRequest
 	}
-	init := &DeviceInit{location: location}
-	f.init = init
-	st := NTSTATUS(s.call("EvtDriverDeviceAdd", f.drivers[0].add, uint64(f.drivers[0].object.handle()), initAddress))
-	f.init = nil
+	init := f.newInit(DeviceInit{location: location})
+	st := NTSTATUS(s.call("EvtDriverDeviceAdd", f.drivers[0].add, uint64(f.drivers[0].object.handle()), init.address))
+	f.freeInit(init)
 	if init.device == 0 {
+		if init.physical != 0 {
+			s.FreeBlock(init.physical)
+		}
 		if !st.Failed() {
 			st = StatusInvalidDeviceState
 		}
@@ -37,9 +37,36 @@ func (s *Sys) AddDevice(location uint32) (WDFDEVICE, NTSTATUS) {
 	return init.device.handle(), st
 }
 
-// StartDevice gives a device its resources and brings it to D0 (WDFI-22).
+// StartDevice gives a device its resources and brings it to D0 (WDFI-22). Then
+// the PnP manager asks for its children.
 func (s *Sys) StartDevice(h WDFDEVICE, raw, translated []Resource) NTSTATUS {
 	dev := s.lookup(h, TypeDevice)
+	s.lockPnp()
+	st := s.startDevice(dev, raw, translated)
+	if !st.Failed() {
+		s.enumerate(dev)
+	}
+	s.unlockPnp()
+	return st
+}
+
+func (s *Sys) startDevice(dev id, raw, translated []Resource) NTSTATUS {
+	s.lockPower(dev)
+	s.device(dev).known = true
+	st := s.startHardware(dev, raw, translated)
+	if st.Failed() {
+		s.stopIdlePolicy(dev)
+	}
+	s.unlockPower(dev)
+	if !st.Failed() {
+		s.idleChanged(dev)
+		s.parentChanged(dev)
+	}
+	return st
+}
+
+func (s *Sys) startHardware(dev id, raw, translated []Resource) NTSTATUS {
+	h := dev.handle()
 	d := s.device(dev)
 	d.raw = s.newResourceList(dev, raw, "raw resources")
 	d = s.device(dev)
@@ -56,12 +83,13 @@ func (s *Sys) StartDevice(h WDFDEVICE, raw, translated []Resource) NTSTATUS {
 	}
 	s.device(dev).pnp = pnpStarting
 	s.assignSyncIRQL(dev)
+	s.setIdleState(dev, idleStarting)
 	if st = s.powerUp(dev, PowerDeviceD3Final); st.Failed() {
 		s.releaseHardware(dev)
 		return st
 	}
 	d = s.device(dev)
-	d.pnp, d.accepting = pnpStarted, true
+	d.pnp, d.accepting, d.idle.state = pnpStarted, true, idleD0
 	return StatusSuccess
 }
 
@@ -83,6 +111,7 @@ func (s *Sys) powerUp(dev id, from PowerState) NTSTATUS {
 		s.exitD0(dev, PowerDeviceD3Final)
 		return st
 	}
+	s.scanForChildren(dev)
 	s.startQueues(dev)
 	if st = s.startSelfManaged(dev); st.Failed() {
 		s.powerDown(dev, PowerDeviceD3Final, false)
@@ -163,59 +192,135 @@ func (s *Sys) exitD0(dev id, to PowerState) {
 	s.device(dev).power = to
 }
 
-// SetPower brings a started device to D0 or to a low-power state.
-func (s *Sys) SetPower(h WDFDEVICE, to PowerState) NTSTATUS {
+// SetPower brings a started device to D0 or to a low-power state, as the system
+// does when it wakes or goes to sleep: children leave D0 before their parent and
+// come back after it. A device that is idle stays where it is.
+func (s *Sys) SetPower(h WDFDEVICE, to PowerState) (st NTSTATUS) {
 	dev := s.lookup(h, TypeDevice)
-	from := s.device(dev).power
-	switch {
-	case from == to:
-	case to == PowerDeviceD0:
-		return s.powerUp(dev, from)
-	case from == PowerDeviceD0:
-		s.powerDown(dev, to, false)
-	default:
-		panic(fmt.Sprintf("BUG: power transition %s to %s", from, to))
+	if to != PowerDeviceD0 {
+		s.sleepChildren(dev, to)
 	}
+	s.lockPower(dev)
+	switch {
+	case to == PowerDeviceD0:
+		st = s.leaveSleep(dev)
+	default:
+		s.enterSleep(dev, to)
+	}
+	s.unlockPower(dev)
+	s.idleChanged(dev)
+	if to == PowerDeviceD0 && !st.Failed() {
+		s.wakeChildren(dev)
+	}
+	s.parentChanged(dev)
+	return st
+}
+
+func (s *Sys) enterSleep(dev id, to PowerState) {
+	d := s.device(dev)
+	d.asleep = true
+	counting := d.idle.state == idleCounting
+	if d.idle.state != idleStopped {
+		d.idle.state = idleDx
+	}
+	if counting {
+		s.CancelTimer(d.idle.ktimer)
+	}
+	if s.device(dev).power == PowerDeviceD0 {
+		s.powerDown(dev, to, false)
+	}
+}
+
+// leaveSleep takes a device to D0, unless it has nothing to do there.
+func (s *Sys) leaveSleep(dev id) NTSTATUS {
+	d := s.device(dev)
+	d.asleep = false
+	if d.power == PowerDeviceD0 || d.idle.enabled && !d.idle.powerUpOnWake && s.powerReferences(dev) == 0 {
+		return StatusSuccess
+	}
+	if st := s.powerUp(dev, d.power); st.Failed() {
+		s.setIdleState(dev, idleFailed)
+		return st
+	}
+	s.setIdleState(dev, idleD0)
 	return StatusSuccess
 }
 
 // RemoveDevice is an orderly removal: EvtDeviceQueryRemove, which can refuse,
-// power-down, EvtDeviceReleaseHardware, and the end of the device object.
+// power-down, EvtDeviceReleaseHardware, and the end of the device object. The
+// children of the device are asked and removed before it.
 func (s *Sys) RemoveDevice(h WDFDEVICE) NTSTATUS {
 	dev := s.lookup(h, TypeDevice)
+	s.lockPnp()
 	s.pnpNote(dev, "remove device")
-	if d := s.device(dev); d.pnp == pnpStarted {
-		if st := s.callStatus("EvtDeviceQueryRemove", d.callbacks.EvtDeviceQueryRemove, uint64(h)); st.Failed() {
+	st := s.queryRemove(dev)
+	if !st.Failed() {
+		s.removeDevice(dev)
+	}
+	s.unlockPnp()
+	return st
+}
+
+func (s *Sys) queryRemove(dev id) NTSTATUS {
+	for _, child := range s.f.childDevices(dev) {
+		if st := s.queryRemove(child); st.Failed() {
 			return st
 		}
 	}
+	s.lockPower(dev)
+	st := StatusSuccess
+	if d := s.device(dev); d.pnp == pnpStarted {
+		s.ensureAwake(dev)
+		st = s.callStatus("EvtDeviceQueryRemove", d.callbacks.EvtDeviceQueryRemove, uint64(dev.handle()))
+	}
+	s.unlockPower(dev)
+	return st
+}
+
+func (s *Sys) removeDevice(dev id) {
+	for _, child := range s.f.childDevices(dev) {
+		s.removeDevice(child)
+	}
+	s.lockPower(dev)
 	s.device(dev).accepting = false
+	s.leaveForEver(dev, false)
+}
+
+// leaveForEver is the last power-down of a device and what follows it.
+func (s *Sys) leaveForEver(dev id, surprise bool) {
+	s.stopIdlePolicy(dev)
 	if s.device(dev).power == PowerDeviceD0 {
-		s.powerDown(dev, PowerDeviceD3Final, false)
+		s.powerDown(dev, PowerDeviceD3Final, surprise)
 	} else {
 		s.disableInterrupts(dev, true)
 	}
 	s.endDevice(dev)
-	return StatusSuccess
+	s.unlockPower(dev)
+	s.parentChanged(dev)
 }
 
 // SurpriseRemove is what follows when a device has gone without notice (PWR-7):
 // EvtDeviceSurpriseRemoval, the implicit power-down, and the end of the device
-// object.
+// object; the children of the device go before it.
 func (s *Sys) SurpriseRemove(h WDFDEVICE) {
 	dev := s.lookup(h, TypeDevice)
+	s.lockPnp()
+	s.surpriseRemove(dev)
+	s.unlockPnp()
+}
+
+func (s *Sys) surpriseRemove(dev id) {
+	for _, child := range s.f.childDevices(dev) {
+		s.surpriseRemove(child)
+	}
+	s.lockPower(dev)
 	d := s.device(dev)
 	d.pnp, d.accepting, d.surprise = pnpSurpriseRemoved, false, true
 	s.pnpNote(dev, "surprise removal")
 	if c := d.callbacks.EvtDeviceSurpriseRemoval; c != 0 {
-		s.call("EvtDeviceSurpriseRemoval", c, uint64(h))
+		s.call("EvtDeviceSurpriseRemoval", c, uint64(dev.handle()))
 	}
-	if s.device(dev).power == PowerDeviceD0 {
-		s.powerDown(dev, PowerDeviceD3Final, true)
-	} else {
-		s.disableInterrupts(dev, true)
-	}
-	s.endDevice(dev)
+	s.leaveForEver(dev, true)
 }
 
 // endDevice does what follows the last power-down.
@@ -233,6 +338,7 @@ func (s *Sys) endDevice(dev id) {
 		s.callStatus("EvtDeviceSelfManagedIoCleanup", c.EvtDeviceSelfManagedIoCleanup, h)
 	}
 	s.device(dev).pnp = pnpRemoved
+	s.endChildren(dev)
 	s.deleteObject(dev)
 }
 

@@ -72,6 +72,7 @@ func (s *Sys) dispatch(q queueID, fresh requestID) bool {
 		f.queues[q].again = true
 		f.enqueue(q, fresh)
 		s.deferDispatch(q)
+		s.queueChanged(q)
 		return true
 	}
 	f.queues[q].loops++
@@ -79,6 +80,7 @@ func (s *Sys) dispatch(q queueID, fresh requestID) bool {
 	for s.turn(q, &fresh) {
 	}
 	f.queues[q].loops--
+	s.queueChanged(q)
 	s.End()
 	return true
 }

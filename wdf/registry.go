@@ -59,13 +59,19 @@ func (s *Sys) WdfDeviceOpenRegistryKey(h WDFDEVICE, typ, access uint32, a *Objec
 		return 0, s.LeaveStatus(StatusInvalidDeviceRequest)
 	}
 	st := checkAttributes(a, false)
-	if !st.Failed() && typ&^0x104 != PlugPlayRegKeyDevice && typ&^0x104 != PlugPlayRegKeyDriver {
+	if !st.Failed() && !isRegKeyType(typ) {
 		st = StatusInvalidParameter
 	}
 	if st.Failed() {
 		return 0, s.LeaveStatus(st)
 	}
 	return s.openKey(s.parentOr(a, dev), a)
+}
+
+// isRegKeyType reports whether a key type is valid; PLUGPLAY_REGKEY_CURRENT_HWPROFILE
+// and WDF_REGKEY_DEVICE_SUBKEY may be added.
+func isRegKeyType(typ uint32) bool {
+	return typ&^0x104 == PlugPlayRegKeyDevice || typ&^0x104 == PlugPlayRegKeyDriver
 }
 
 func (s *Sys) openKey(parent id, a *ObjectAttributes) (WDFKEY, NTSTATUS) {

@@ -341,6 +341,7 @@ func (s *Sys) forward(r requestID, from, to queueID) {
 	s.Step()
 	f.queues[from].driverCount--
 	s.visit(from)
+	s.queueChanged(from)
 }
 
 // WdfRequestRequeue puts a request back at the head of the manual queue from

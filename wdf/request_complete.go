@@ -123,6 +123,7 @@ func (s *Sys) finish(r requestID, status NTSTATUS) {
 	}
 	f.unlink(i)
 	s.dereference(i)
+	s.queueChanged(q)
 	s.End()
 }
 

@@ -43,6 +43,12 @@ const (
 	StatusDeviceConfigurationError       NTSTATUS = 0xC0000182
 	StatusIODeviceError                  NTSTATUS = 0xC0000185
 	StatusAbandoned                      NTSTATUS = 0x00000080
+
+	StatusInvalidSecurityDescr         NTSTATUS = 0xC0000079
+	StatusBufferOverflow               NTSTATUS = 0x80000005
+	StatusPowerStateInvalid            NTSTATUS = 0xC00002D3
+	StatusRetry                        NTSTATUS = 0xC000022D
+	StatusInvalidDeviceObjectParameter NTSTATUS = 0xC0000369
 )
 
 // IRQL values (IRQL-2).
@@ -66,9 +72,9 @@ type Framework struct {
 	m *kernel.Machine
 	tables
 	thunks thunks
-	init   *DeviceInit // of the EvtDriverDeviceAdd that runs; nil at rest
 
 	configSpace ConfigSpace // nil: none
+	pnpManager  PnpManager  // nil: none
 }
 
 // NewFramework puts the framework on a machine.
@@ -78,6 +84,8 @@ func NewFramework(m *kernel.Machine) *Framework {
 	f.contexts = make([]context, 1)
 	f.queues = make([]queue, 1)
 	f.requests = make([]request, 1)
+	f.childLists = make([]childList, 1)
+	f.childRows = make([]child, 1)
 	f.registerThunks()
 	m.Attach(f)
 	return f

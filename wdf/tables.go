@@ -35,8 +35,16 @@ type tables struct {
 	keys          []key
 	lookasides    []lookaside
 	names         []deviceName
+	inits         []*DeviceInit // by address; nil: freed
+	childLists    []childList
+	childRows     []child
+	wmiProviders  []wmiProvider
+	wmiInstances  []wmiInstance
+	properties    []property
+	identities    []pdoIDs
 
 	driverObject uint64 // DRIVER_OBJECT, 0: nobody asked for it
+	pnpBusy      bool   // the PnP manager is at work
 }
 
 func (t *tables) clone() tables {
@@ -65,8 +73,16 @@ func (t *tables) clone() tables {
 		keys:          slices.Clone(t.keys),
 		lookasides:    slices.Clone(t.lookasides),
 		names:         slices.Clone(t.names),
+		inits:         cloneInits(t.inits),
+		childLists:    slices.Clone(t.childLists),
+		childRows:     slices.Clone(t.childRows),
+		wmiProviders:  slices.Clone(t.wmiProviders),
+		wmiInstances:  slices.Clone(t.wmiInstances),
+		properties:    slices.Clone(t.properties),
+		identities:    slices.Clone(t.identities),
 
 		driverObject: t.driverObject,
+		pnpBusy:      t.pnpBusy,
 	}
 }
 
@@ -99,6 +115,10 @@ func (f *Framework) AppendState(b []byte) []byte {
 	b = rows(b, f.dmaEnablers)
 	b = rows(b, f.commonBuffers)
 	b = rows(b, f.strings)
+	b = rows(b, f.childLists)
+	b = rows(b, f.childRows)
+	b = rows(b, f.wmiProviders)
+	b = rows(b, f.wmiInstances)
 	return rows(b, f.waiters)
 }
 
@@ -117,6 +137,7 @@ type thunks struct {
 	delete, dispatchWork, dispatchDPC        uint64
 	stopReached, purgeReached, cancelRoutine uint64
 	destroy                                  uint64
+	idleTimer, idlePower, enumerate, failed  uint64
 }
 
 // registerThunks gives the framework's own routines their addresses.
@@ -136,6 +157,10 @@ func (f *Framework) registerThunks() {
 		s.destroy(id(a[0]))
 		return 0
 	})
+	add(&f.thunks.idleTimer, "IdleTimerDpc", (*Sys).idleTimerThunk)
+	add(&f.thunks.idlePower, "IdlePowerWorkItem", (*Sys).idlePowerThunk)
+	add(&f.thunks.enumerate, "BusRelationsWorkItem", (*Sys).enumerateThunk)
+	add(&f.thunks.failed, "FailedDeviceWorkItem", (*Sys).failedThunk)
 	f.registerQueueThunks(add)
 }
 
@@ -178,8 +203,7 @@ func (s *Sys) freeBody(i id) {
 		free(f.timers[n].ktimer)
 		free(f.timers[n].kdpc)
 	case TypeDevice:
-		free(f.devices[n].functional)
-		free(f.devices[n].physical)
+		s.freeDevice(n)
 	case TypeSpinLock:
 		free(f.spinLocks[n].cell)
 	case TypeWaitLock:
@@ -194,5 +218,7 @@ func (s *Sys) freeBody(i id) {
 		free(f.strings[n].buffer)
 	case TypeCollection:
 		s.clearCollection(i)
+	case TypeChildList:
+		free(f.childLists[n].lock)
 	}
 }

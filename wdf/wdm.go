@@ -38,10 +38,14 @@ func (s *Sys) WdfDeviceWdmGetDeviceObject(h WDFDEVICE) uint64 {
 }
 
 // WdfDeviceWdmGetAttachedDevice returns the DEVICE_OBJECT below that of the driver,
-// which is the bus driver's: there are no filters. IRQL <= DISPATCH_LEVEL
-// (fxdeviceapi.cpp).
+// which is the bus driver's: there are no filters; 0 below a PDO. IRQL <=
+// DISPATCH_LEVEL (fxdeviceapi.cpp).
 func (s *Sys) WdfDeviceWdmGetAttachedDevice(h WDFDEVICE) uint64 {
 	s.Enter(svcWdfDeviceWdmGetAttachedDevice, uint64(h))
+	if s.device(s.lookup(h, TypeDevice)).parent != 0 {
+		s.Leave(trace.Hex, 0)
+		return 0
+	}
 	return s.deviceObject(h, false)
 }
 
@@ -66,16 +70,22 @@ func (s *Sys) WdfWdmDeviceGetWdfDeviceHandle(object uint64) (h WDFDEVICE) {
 }
 
 func (s *Sys) deviceObject(h WDFDEVICE, functional bool) uint64 {
-	d := s.device(s.lookup(h, TypeDevice))
-	if d.functional == 0 {
-		s.makeDeviceObjects(d)
-	}
-	p := d.physical
+	dev := s.lookup(h, TypeDevice)
+	p := s.pdoObject(dev)
 	if functional {
-		p = d.functional
+		p = s.device(dev).functional
 	}
 	s.Leave(trace.Hex, p)
 	return p
+}
+
+// pdoObject returns the address of the DEVICE_OBJECT of the bus driver.
+func (s *Sys) pdoObject(dev id) uint64 {
+	d := s.device(dev)
+	if d.functional == 0 {
+		s.makeDeviceObjects(d)
+	}
+	return d.physical
 }
 
 // Flags of a DEVICE_OBJECT.
@@ -85,6 +95,7 @@ const (
 	deviceExclusive      = 0x8
 	deviceDirectIO       = 0x10
 	devicePowerPageable  = 0x2000
+	devicePowerInrush    = 0x4000
 	deviceBusEnumerated  = 0x1000
 	fileDeviceUnknown    = 0x22
 	fileDeviceController = 4
@@ -95,17 +106,6 @@ const (
 func (s *Sys) makeDeviceObjects(d *device) {
 	put := func(object uint64, name string, v uint64, size int) {
 		s.f.m.Mem.Store(object+ddi.Offset("DEVICE_OBJECT", name), size, v)
-	}
-	size := ddi.SizeOf("DEVICE_OBJECT")
-	create := func(kind, stack, flags uint32) uint64 {
-		p := s.f.m.Mem.Alloc(size, kernel.PoolTag("Devi"), false, s.ActivationID())
-		put(p, "Type", deviceObjectType, 2)
-		put(p, "Size", size, 2)
-		put(p, "ReferenceCount", 1, 4)
-		put(p, "DeviceType", uint64(kind), 4)
-		put(p, "StackSize", uint64(stack), 1)
-		put(p, "Flags", uint64(flags), 4)
-		return p
 	}
 	flags := uint32(0)
 	switch d.settings.ioType {
@@ -124,11 +124,23 @@ func (s *Sys) makeDeviceObjects(d *device) {
 	if kind == 0 {
 		kind = fileDeviceUnknown
 	}
-	d.physical = create(fileDeviceController, 1, deviceBusEnumerated|devicePowerPageable)
-	d.functional = create(kind, 2, flags)
+	if d.settings.inrush {
+		flags |= devicePowerInrush
+	}
+	name := s.f.m.NameOf(uint64(d.object.handle()))
+	if d.parent != 0 { // the driver is the bus driver
+		d.functional = s.newDeviceObject(kind, 1, flags|deviceBusEnumerated)
+		d.physical = d.functional
+	} else {
+		if d.physical == 0 {
+			d.physical = s.newDeviceObject(fileDeviceController, 1, deviceBusEnumerated|devicePowerPageable)
+		}
+		d.functional = s.newDeviceObject(kind, 2, flags)
+		put(d.physical, "AttachedDevice", d.functional, 8)
+		s.f.m.SetName(d.physical, name+" PDO")
+	}
+	put(d.functional, "Characteristics", uint64(d.settings.characteristics), 4)
 	put(d.functional, "AlignmentRequirement", uint64(d.alignment), 4)
 	put(d.functional, "DriverObject", s.f.driverObject, 8)
-	put(d.physical, "AttachedDevice", d.functional, 8)
-	s.f.m.SetName(d.functional, s.f.m.NameOf(uint64(d.object.handle()))+" DEVICE_OBJECT")
-	s.f.m.SetName(d.physical, s.f.m.NameOf(uint64(d.object.handle()))+" PDO")
+	s.f.m.SetName(d.functional, name+" DEVICE_OBJECT")
 }
