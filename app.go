@@ -82,13 +82,16 @@ type System struct {
 
 // PowerDown brings the device to D3, as the system does when it goes to sleep.
 func (s *System) PowerDown() {
-	s.s.SetPower(s.r.device, wdf.PowerDeviceD3)
-	s.r.bus.PowerOff(s.r.slot)
+	if s.r.device != 0 {
+		s.s.SetPower(s.r.device, wdf.PowerDeviceD3)
+	}
 }
 
-// PowerUp brings the device back to D0.
+// PowerUp brings the device back to D0, unless it has been idle and stays so.
 func (s *System) PowerUp() {
-	s.r.bus.Start(s.r.slot)
+	if s.r.device == 0 {
+		return
+	}
 	if st := s.s.SetPower(s.r.device, wdf.PowerDeviceD0); st.Failed() {
 		s.r.fail(s.s, "the return of the device to D0", st)
 	}
@@ -99,7 +102,9 @@ func (s *System) SurpriseRemove() {
 	device := s.r.device
 	s.r.device = 0
 	s.r.bus.Remove(s.r.slot)
-	s.s.SurpriseRemove(device)
+	if device != 0 {
+		s.s.SurpriseRemove(device)
+	}
 }
 
 // Sleep lets virtual time pass.

@@ -72,6 +72,7 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 	}
 	r := &rig{s: s, m: m, f: wdf.NewFramework(m), bus: pci.NewBus(m)}
 	r.f.SetConfigSpace(r.bus)
+	r.f.SetPnpManager(r)
 	d := s.Device
 	r.slot, err = r.bus.Add(d.Model(), pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free || o.free})
 	if err != nil {
@@ -124,20 +125,45 @@ func (r *rig) boot() {
 			r.fail(s, "DriverEntry", st)
 			return
 		}
-		device, st := s.AddDevice(r.slot.Number())
-		if st.Failed() {
-			r.fail(s, "EvtDriverDeviceAdd", st)
-			return
-		}
-		r.bus.Start(r.slot)
-		raw, translated := r.bus.Resources(r.slot)
-		if st := s.StartDevice(device, raw, translated); st.Failed() {
-			r.fail(s, "the start of the device", st)
-			s.RemoveDevice(device)
-			return
-		}
-		r.device = device
+		r.addDevice(s)
 	})
+}
+
+// addDevice lets the driver make its device, and starts it.
+func (r *rig) addDevice(s *wdf.Sys) {
+	device, st := s.AddDevice(r.slot.Number())
+	if st.Failed() {
+		r.fail(s, "EvtDriverDeviceAdd", st)
+		return
+	}
+	r.bus.Start(r.slot)
+	raw, translated := r.bus.Resources(r.slot)
+	if st := s.StartDevice(device, raw, translated); st.Failed() {
+		r.fail(s, "the start of the device", st)
+		s.RemoveDevice(device)
+		return
+	}
+	r.device = device
+}
+
+// BusPower implements wdf.PnpManager.
+func (r *rig) BusPower(_ uint32, on bool) {
+	if on {
+		r.bus.Start(r.slot)
+	} else {
+		r.bus.PowerOff(r.slot)
+	}
+}
+
+// DeviceFailed implements wdf.PnpManager.
+func (r *rig) DeviceFailed(s *wdf.Sys, device wdf.WDFDEVICE, restart bool) {
+	r.device = 0
+	s.SurpriseRemove(device)
+	if restart {
+		r.addDevice(s)
+	} else {
+		r.bus.PowerOff(r.slot)
+	}
 }
 
 // entry returns what calls DriverEntry.

@@ -32,7 +32,8 @@ These stop the run by name (exit code 3) or are refused by the command line:
 |---|---|
 | KMDF and kernel routines that are not listed below | the next step of the project: those that most drivers use first |
 | structured exception handling (__try, __except) in .sys drivers | the next step of the project |
-| bus interfaces, child devices, class extensions (WdfVersionBindClass) | the next step of the project |
+| class extensions (WdfVersionBindClass), interfaces of child devices (WdfDeviceAddQueryInterface), the restart of a child that has failed | when drivers need them |
+| devices that can wake (WdfDeviceAssignS0IdleSettings and WdfDeviceAssignSxWakeSettings refuse as for hardware that cannot), idle timeouts of the power framework (SystemManagedIdleTimeout) | when drivers need them |
 | kernel variables as imports (IoFileObjectType and the like), the processor block behind gs: | the next step of the project |
 | passive-level interrupts (WDF_INTERRUPT_CONFIG.PassiveHandling), wake interrupts (CanWakeDevice) | with the complete interrupt model |
 | WDF_INTERRUPT_CONFIG.ReportInactiveOnPowerDown, WdfInterruptReportActive, WdfInterruptReportInactive | with the complete interrupt model |
@@ -42,7 +43,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | threaded DPCs (KeInitializeThreadedDpc) | with the complete interrupt model |
 | queued spin locks, interrupt spin locks of WDM (KeAcquireInterruptSpinLock) | with the complete interrupt model |
 | direct and neither I/O, MDLs, user-mode addresses | with the complete interrupt model |
-| I/O targets, DMA transactions, child lists, file objects, USB, WMI | when drivers need them |
+| I/O targets, DMA transactions, file objects, USB | when drivers need them |
 | litmus groups D to J | with the complete interrupt model |
 | litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | with the complete interrupt model |
 | detectors: data races, lost work, lost events (the lines "report" of litmus tests are not checked) | with the exploration engine |

@@ -122,19 +122,20 @@ var (
 	svcWdfDriverMiniportUnload               = kernel.NewService("WdfDriverMiniportUnload")
 )
 
-// WdfDeviceGetDeviceState returns what WdfDeviceSetDeviceState has said, UseDefault
-// for the rest; nil for a size that is not valid, which is a verifier break. IRQL <=
-// DISPATCH_LEVEL (fxdeviceapi.cpp).
-func (s *Sys) WdfDeviceGetDeviceState(h WDFDEVICE, size uint32) *DeviceState {
+// WdfDeviceGetDeviceState fills in what WdfDeviceSetDeviceState has said, UseDefault
+// for the rest. A Size that is not valid is a verifier break, and nothing happens.
+// IRQL <= DISPATCH_LEVEL (fxdeviceapi.cpp).
+func (s *Sys) WdfDeviceGetDeviceState(h WDFDEVICE, c *DeviceState) {
 	s.Enter(svcWdfDeviceGetDeviceState, uint64(h))
 	defer s.LeaveVoid()
 	d := s.device(s.lookup(h, TypeDevice))
-	if size != DeviceStateSize && size != deviceStateSize27 {
-		s.verifierBreak("WDF_DEVICE_STATE.Size", "OBJ-19", "its Size is %d, needed is %d: nothing happens", size, DeviceStateSize)
-		return nil
+	s.requirePointer(c != nil, "DeviceState")
+	if c.Size != DeviceStateSize && c.Size != deviceStateSize27 {
+		s.verifierBreak("WDF_DEVICE_STATE.Size", "OBJ-19", "its Size is %d, needed is %d: nothing happens", c.Size, DeviceStateSize)
+		return
 	}
 	t := d.said
-	return &DeviceState{Size: size, Disabled: t[0], DontDisplayInUI: t[1], Failed: t[2], NotDisableable: t[3], Removed: t[4],
+	*c = DeviceState{Size: c.Size, Disabled: t[0], DontDisplayInUI: t[1], Failed: t[2], NotDisableable: t[3], Removed: t[4],
 		ResourcesChanged: t[5], AssignedToGuest: t[6]}
 }
 

@@ -28,6 +28,17 @@ func (s *Sys) lockPnp() {
 	s.f.pnpBusy = true
 }
 
+// lockPnpFor is lockPnp for a removal; false: somebody else has removed the device
+// meanwhile.
+func (s *Sys) lockPnpFor(dev id) bool {
+	s.lockPnp()
+	if s.device(dev).pnp != pnpRemoved {
+		return true
+	}
+	s.unlockPnp()
+	return false
+}
+
 func (s *Sys) unlockPnp() { s.f.pnpBusy = false }
 
 // childDevices returns the devices whose parent is dev and that are there, in the

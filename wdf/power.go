@@ -202,6 +202,8 @@ func (s *Sys) SetPower(h WDFDEVICE, to PowerState) (st NTSTATUS) {
 	}
 	s.lockPower(dev)
 	switch {
+	case s.device(dev).pnp != pnpStarted: // it was removed meanwhile
+		st = StatusNoSuchDevice
 	case to == PowerDeviceD0:
 		st = s.leaveSleep(dev)
 	default:
@@ -228,6 +230,7 @@ func (s *Sys) enterSleep(dev id, to PowerState) {
 	}
 	if s.device(dev).power == PowerDeviceD0 {
 		s.powerDown(dev, to, false)
+		s.busPower(dev, false)
 	}
 }
 
@@ -238,6 +241,7 @@ func (s *Sys) leaveSleep(dev id) NTSTATUS {
 	if d.power == PowerDeviceD0 || d.idle.enabled && !d.idle.powerUpOnWake && s.powerReferences(dev) == 0 {
 		return StatusSuccess
 	}
+	s.busPower(dev, true)
 	if st := s.powerUp(dev, d.power); st.Failed() {
 		s.setIdleState(dev, idleFailed)
 		return st
@@ -251,7 +255,9 @@ func (s *Sys) leaveSleep(dev id) NTSTATUS {
 // children of the device are asked and removed before it.
 func (s *Sys) RemoveDevice(h WDFDEVICE) NTSTATUS {
 	dev := s.lookup(h, TypeDevice)
-	s.lockPnp()
+	if !s.lockPnpFor(dev) {
+		return StatusNoSuchDevice
+	}
 	s.pnpNote(dev, "remove device")
 	st := s.queryRemove(dev)
 	if !st.Failed() {
@@ -304,9 +310,10 @@ func (s *Sys) leaveForEver(dev id, surprise bool) {
 // object; the children of the device go before it.
 func (s *Sys) SurpriseRemove(h WDFDEVICE) {
 	dev := s.lookup(h, TypeDevice)
-	s.lockPnp()
-	s.surpriseRemove(dev)
-	s.unlockPnp()
+	if s.lockPnpFor(dev) {
+		s.surpriseRemove(dev)
+		s.unlockPnp()
+	}
 }
 
 func (s *Sys) surpriseRemove(dev id) {

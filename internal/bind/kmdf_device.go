@@ -25,10 +25,16 @@ func init() {
 	})
 }
 
+// noDispatchOverride is WdfDriverInitNoDispatchOverride.
+const noDispatchOverride = 2
+
 func (c *call) driverCreate() uint64 {
 	config := c.structure(4, "WDF_DRIVER_CONFIG")
 	var p *wdf.DriverConfig
 	if config != nil {
+		if config.get("DriverInitFlags")&noDispatchOverride != 0 {
+			c.Unsupported("miniport drivers (WDF_DRIVER_CONFIG.DriverInitFlags has WdfDriverInitNoDispatchOverride)")
+		}
 		p = &wdf.DriverConfig{EvtDriverDeviceAdd: config.callback("EvtDriverDeviceAdd"), EvtDriverUnload: config.callback("EvtDriverUnload")}
 	}
 	h, st := c.WdfDriverCreate(p, c.attributes(3))
@@ -39,8 +45,19 @@ func (c *call) driverCreate() uint64 {
 	return uint64(st)
 }
 
-// deviceInit returns the WDFDEVICE_INIT that argument n stands for.
-func (c *call) deviceInit(n int) *wdf.DeviceInit { return c.Framework().DeviceInitAt(c.arg(n)) }
+// deviceInit returns the WDFDEVICE_INIT that argument n stands for; nil for NULL.
+func (c *call) deviceInit(n int) *wdf.DeviceInit { return c.deviceInitAt(c.arg(n)) }
+
+// deviceInitAt is deviceInit for an address. Where no WDFDEVICE_INIT is any more, or
+// never was, the framework faults.
+func (c *call) deviceInitAt(addr uint64) *wdf.DeviceInit {
+	init := c.Framework().DeviceInitAt(addr)
+	if init == nil && addr != 0 {
+		c.load(addr, 8)
+		c.Unsupported("a PWDFDEVICE_INIT that points to other memory")
+	}
+	return init
+}
 
 func (c *call) setPnpPowerEventCallbacks() uint64 {
 	s := c.structure(2, "WDF_PNPPOWER_EVENT_CALLBACKS")
@@ -70,7 +87,7 @@ func (c *call) setPnpPowerEventCallbacks() uint64 {
 // deviceCreate gets the address of the pointer to the WDFDEVICE_INIT, which
 // becomes NULL.
 func (c *call) deviceCreate() uint64 {
-	init := c.Framework().DeviceInitAt(c.load(c.arg(1), 8))
+	init := c.deviceInitAt(c.load(c.arg(1), 8))
 	h, st := c.WdfDeviceCreate(init, c.attributes(2))
 	if !st.Failed() {
 		c.store(c.arg(1), 8, 0)

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"fmt"
+	"unicode/utf16"
 
 	"github.com/dirql/dirql/internal/ddi"
 	"github.com/dirql/dirql/internal/kernel"
@@ -13,6 +14,9 @@ func init() {
 	register(map[string]func(c *call) uint64{
 		"WdfVersionBind":   (*call).versionBind,
 		"WdfVersionUnbind": func(c *call) uint64 { return 0 },
+
+		"WdfVersionBindClass":   (*call).versionBindClass,
+		"WdfVersionUnbindClass": func(c *call) uint64 { return 0 }, // nothing was bound
 	})
 }
 
@@ -52,6 +56,36 @@ func (c *call) versionBind() uint64 {
 	}
 	c.store(c.arg(3), 8, c.d.globals)
 	return uint64(wdf.StatusSuccess)
+}
+
+// classNameOffset is where the name of the class extension is in
+// WDF_CLASS_BIND_INFO: a pointer behind the ULONG Size.
+const classNameOffset = 8
+
+// versionBindClass stops at a driver of a class extension: (WDF_BIND_INFO, address of
+// the WDF_DRIVER_GLOBALS, WDF_CLASS_BIND_INFO). All drivers import the routine; the
+// start code that WdfDriverEntry.lib gives them calls it for each entry of the
+// section .kmdfclassbind, which most do not have.
+func (c *call) versionBindClass() uint64 {
+	name := "(NULL)"
+	if p := c.arg(2); p != 0 {
+		name = c.wideText(c.load(p+classNameOffset, 8))
+	}
+	c.Unsupported("the class extension " + name + " (WdfVersionBindClass)")
+	return uint64(wdf.StatusNotSupported)
+}
+
+// wideText reads a zero-terminated string of UTF-16 characters.
+func (c *call) wideText(addr uint64) string {
+	var p []uint16
+	for addr != 0 && len(p) < maxText/2 {
+		ch := uint16(c.load(addr+2*uint64(len(p)), 2))
+		if ch == 0 {
+			break
+		}
+		p = append(p, ch)
+	}
+	return string(utf16.Decode(p))
 }
 
 func knownCount(n uint64) bool {
