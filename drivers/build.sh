@@ -33,7 +33,7 @@ export LC_ALL=C SOURCE_DATE_EPOCH=0
 mingw=x86_64-w64-mingw32
 include=drivers/include
 versions=(9 11 13 15 17 19 21 23 25 27 29 31 33) # KMDF 1.x that the headers are for
-libraries=("$include"/{wdfldr,ntoskrnl,hal}.def)
+libraries=("$include"/{wdfldr,ntoskrnl,hal,wdfclass}.def)
 root=$PWD
 tmp=$(mktemp -d)
 trap 'rm -rf "$tmp"' EXIT
