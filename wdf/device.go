@@ -119,14 +119,16 @@ type device struct {
 
 	transition       bool // a change of its power or PnP state is under way
 	powerPolicyOwner bool
-	known            bool  // it was started: the PnP manager knows its PDO
-	asleep           bool  // the system, or its parent, has taken it to a low-power state
-	parent           id    // of a PDO
-	child            int32 // row of the description of a PDO, 0: none yet
-	identity         int32 // row of the identifiers of a PDO + 1
-	failing          bool  // a worker thread is to remove it
-	childList        id    // default child list
-	staticList       id    // of children that WdfFdoAddStaticChild adds
+	known            bool       // it was started: the PnP manager knows its PDO
+	asleep           bool       // the system, or its parent, has taken it to a low-power state
+	parent           id         // of a PDO
+	child            int32      // row of the description of a PDO, 0: none yet
+	identity         int32      // row of the identifiers of a PDO + 1
+	deviceWake       PowerState // the deepest state that it can wake from; 0: none
+	notStoppable     int32      // WdfDeviceSetStaticStopRemove
+	failing          bool       // a worker thread is to remove it
+	childList        id         // default child list
+	staticList       id         // of children that WdfFdoAddStaticChild adds
 	idle             idle
 	said             [7]TriState // WdfDeviceSetDeviceState
 	mof              bool        // WdfDeviceAssignMofResourceName was called

@@ -115,6 +115,7 @@ var (
 	svcWdfDeviceGetDeviceState               = kernel.NewService("WdfDeviceGetDeviceState")
 	svcWdfDeviceSetFailed                    = kernel.NewService("WdfDeviceSetFailed")
 	svcWdfDeviceSetBusInformationForChildren = kernel.NewService("WdfDeviceSetBusInformationForChildren")
+	svcWdfDeviceSetStaticStopRemove          = kernel.NewService("WdfDeviceSetStaticStopRemove")
 	svcWdfDeviceGetDevicePnpState            = kernel.NewService("WdfDeviceGetDevicePnpState")
 	svcWdfDeviceGetDevicePowerState          = kernel.NewService("WdfDeviceGetDevicePowerState")
 	svcWdfDeviceSetCharacteristics           = kernel.NewService("WdfDeviceSetCharacteristics")
@@ -153,6 +154,20 @@ func (s *Sys) WdfDeviceSetFailed(h WDFDEVICE, action DeviceFailedAction) {
 	}
 	s.Step()
 	s.deviceFailed(s.lookup(h, TypeDevice), action == DeviceFailedAttemptRestart)
+}
+
+// WdfDeviceSetStaticStopRemove says whether the device can be removed in an orderly
+// way; refusals are counted. IRQL <= DISPATCH_LEVEL (fxdeviceapi.cpp).
+func (s *Sys) WdfDeviceSetStaticStopRemove(h WDFDEVICE, stoppable bool) {
+	s.Enter(svcWdfDeviceSetStaticStopRemove, uint64(h), boolValue(stoppable))
+	s.lookup(h, TypeDevice)
+	s.Step()
+	if d := s.device(s.lookup(h, TypeDevice)); stoppable {
+		d.notStoppable--
+	} else {
+		d.notStoppable++
+	}
+	s.LeaveVoid()
 }
 
 // WdfDeviceSetBusInformationForChildren says which kind of bus the children of a

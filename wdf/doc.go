@@ -9,7 +9,8 @@
 //
 // To read the framework itself: object.go (handles, parents, references, order
 // of deletion), interrupt.go and connect.go (WDFINTERRUPT), power.go (which
-// callback when), queue_dispatch.go (what a queue delivers when), request.go and
+// callback when), idle.go (what keeps a device in D0), child.go (child devices),
+// queue_dispatch.go (what a queue delivers when), request.go and
 // request_complete.go.
 //
 // Rules that hold inside:

@@ -69,7 +69,8 @@ func (s *Sys) queueChanged(q queueID) {
 }
 
 // idleChanged looks whether a device has to begin a change of its power state:
-// called after everything that powerReferences counts, IRQL <= DISPATCH_LEVEL.
+// called in the step of everything that powerReferences counts, IRQL <=
+// DISPATCH_LEVEL.
 func (s *Sys) idleChanged(dev id) {
 	i := &s.device(dev).idle
 	if !i.set {
@@ -80,12 +81,10 @@ func (s *Sys) idleChanged(dev id) {
 		i.state = idleCounting
 		due := kernel.After(uint64(i.timeout) * 1_000_000)
 		i.due = s.f.m.Now() + uint64(i.timeout)*1_000_000
-		s.SetTimer(i.ktimer, due, 0, i.kdpc)
-		s.idleChanged(dev) // something may have come between
+		s.SetTimerNow(i.ktimer, due, 0, i.kdpc)
 	case i.state == idleCounting && wanted:
 		i.state = idleD0
-		s.CancelTimer(i.ktimer)
-		s.idleChanged(dev)
+		s.CancelTimerNow(i.ktimer)
 	case i.state == idleDx && wanted && !s.device(dev).asleep:
 		i.state = idleReturning
 		s.queueIdleWork(dev)
@@ -157,10 +156,10 @@ func (s *Sys) setIdleState(dev id, state idleState) { s.device(dev).idle.state =
 // stopIdlePolicy ends the power policy of a device: it is removed.
 func (s *Sys) stopIdlePolicy(dev id) {
 	i := &s.device(dev).idle
-	counting := i.state == idleCounting
 	i.state = idleStopped
-	if counting {
-		s.CancelTimer(i.ktimer)
+	if i.set {
+		s.CancelTimerNow(i.ktimer)
+		s.RemoveDPC(i.kdpc)
 	}
 }
 

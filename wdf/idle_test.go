@@ -1,6 +1,7 @@
 package wdf_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/dirql/dirql/internal/kernel"
@@ -247,5 +248,73 @@ func TestDeviceSetFailed(t *testing.T) {
 		if m.failed != 1 || !m.restart {
 			b.Errorf("DeviceFailed was called %d times, restart %t", m.failed, m.restart)
 		}
+	})
+}
+
+// However the idle timer, a request and a reference of another processor fall
+// together, the request is served in D0 and the device is idle in the end.
+func TestPWRIdleInEverySchedule(t *testing.T) {
+	d := driver{processors: 2, few: true, add: func(b *bench, s *wdf.Sys) {
+		c := wdf.IdleSettingsInit(wdf.IdleCannotWakeFromS0)
+		c.IdleTimeout = 1
+		b.status("WdfDeviceAssignS0IdleSettings", s.WdfDeviceAssignS0IdleSettings(b.device, &c), 0)
+	}}
+	x := newIO(t, d, queueSpec{present: completeNow})
+	var r wdf.WDFREQUEST
+	x.before = func() { x.sent = nil }
+	got := x.search(
+		body{0, func(s *wdf.Sys) {
+			r = x.send(s, read4)
+			x.note("read 0x%X", uint32(s.AwaitRequest(r).Status))
+		}},
+		body{1, func(s *wdf.Sys) {
+			if st := s.WdfDeviceStopIdle(x.bench.device, false); st.Failed() {
+				x.note("stop 0x%X", uint32(st))
+			}
+			s.WdfDeviceResumeIdle(x.bench.device)
+		}},
+	)
+	for _, outcome := range got {
+		if strings.Contains(outcome, "stop") || !strings.Contains(outcome, "read 0x0") || !strings.HasSuffix(outcome, "D0Exit") {
+			t.Errorf("outcome %s", outcome)
+		}
+	}
+}
+
+func TestPowerCapabilities(t *testing.T) {
+	scenario(t, driver{}, func(b *bench) {
+		b.do(func(s *wdf.Sys) {
+			c := &wdf.DevicePowerCapabilities{Size: 79, DeviceWake: wdf.PowerDeviceD2, IdealDxStateForSx: wdf.PowerDeviceMaximum}
+			s.WdfDeviceSetPowerCapabilities(b.device, c)
+			c.Size, c.DeviceState[6] = 80, 6
+			s.WdfDeviceSetPowerCapabilities(b.device, c)
+			c.DeviceState[6] = wdf.PowerDeviceMaximum
+			s.WdfDeviceSetPowerCapabilities(b.device, c)
+			i := wdf.IdleSettingsInit(wdf.IdleCanWakeFromS0)
+			i.DxState = wdf.PowerDeviceD3
+			b.status("deeper than it wakes from", s.WdfDeviceAssignS0IdleSettings(b.device, &i), wdf.StatusPowerStateInvalid)
+		})
+		b.wantFindings("verifier break: WDF_DEVICE_POWER_CAPABILITIES.Size", "verifier break: WDF_DEVICE_POWER_CAPABILITIES")
+		b.stop(func(s *wdf.Sys) {
+			i := wdf.IdleSettingsInit(wdf.IdleCanWakeFromS0)
+			s.WdfDeviceAssignS0IdleSettings(b.device, &i)
+		})
+		if f := b.take(); len(f) != 1 || !f[0].Unsupported {
+			b.Errorf("findings %v", titles(f))
+		}
+	})
+}
+
+func TestStaticStopRemove(t *testing.T) {
+	scenario(t, driver{}, func(b *bench) {
+		b.startDevice()
+		b.forget()
+		b.do(func(s *wdf.Sys) {
+			s.WdfDeviceSetStaticStopRemove(b.device, false)
+			b.status("refused", s.RemoveDevice(b.device), wdf.StatusInvalidDeviceState)
+			s.WdfDeviceSetStaticStopRemove(b.device, true)
+			b.want("")
+		})
+		b.remove()
 	})
 }

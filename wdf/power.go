@@ -221,14 +221,13 @@ func (s *Sys) SetPower(h WDFDEVICE, to PowerState) (st NTSTATUS) {
 func (s *Sys) enterSleep(dev id, to PowerState) {
 	d := s.device(dev)
 	d.asleep = true
-	counting := d.idle.state == idleCounting
+	if d.idle.state == idleCounting {
+		s.CancelTimerNow(d.idle.ktimer)
+	}
 	if d.idle.state != idleStopped {
 		d.idle.state = idleDx
 	}
-	if counting {
-		s.CancelTimer(d.idle.ktimer)
-	}
-	if s.device(dev).power == PowerDeviceD0 {
+	if d.power == PowerDeviceD0 {
 		s.powerDown(dev, to, false)
 		s.busPower(dev, false)
 	}
@@ -275,7 +274,10 @@ func (s *Sys) queryRemove(dev id) NTSTATUS {
 	}
 	s.lockPower(dev)
 	st := StatusSuccess
-	if d := s.device(dev); d.pnp == pnpStarted {
+	switch d := s.device(dev); {
+	case d.notStoppable != 0:
+		st = StatusInvalidDeviceState
+	case d.pnp == pnpStarted:
 		s.ensureAwake(dev)
 		st = s.callStatus("EvtDeviceQueryRemove", d.callbacks.EvtDeviceQueryRemove, uint64(dev.handle()))
 	}

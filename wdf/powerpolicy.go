@@ -1,6 +1,8 @@
 package wdf
 
 import (
+	"slices"
+
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/trace"
 )
@@ -76,6 +78,7 @@ func WakeSettingsInit() WakeSettings {
 var (
 	svcWdfDeviceAssignS0IdleSettings = kernel.NewService("WdfDeviceAssignS0IdleSettings")
 	svcWdfDeviceAssignSxWakeSettings = kernel.NewService("WdfDeviceAssignSxWakeSettings")
+	svcWdfDeviceSetPowerCapabilities = kernel.NewService("WdfDeviceSetPowerCapabilities")
 	svcWdfDeviceIndicateWakeStatus   = kernel.NewService("WdfDeviceIndicateWakeStatus")
 	svcWdfDeviceGetSystemPowerAction = kernel.NewService("WdfDeviceGetSystemPowerAction")
 )
@@ -103,14 +106,12 @@ func (s *Sys) WdfDeviceAssignS0IdleSettings(h WDFDEVICE, c *IdleSettings) NTSTAT
 	system := c.Size == IdleSettingsSize && c.IdleTimeoutType != DriverManagedIdleTimeout
 	switch {
 	case c.IdleCaps != IdleCannotWakeFromS0:
-		s.note(trace.Framework, s.f.m.NameOf(uint64(h)), "the device cannot signal wake")
-		return s.LeaveStatus(StatusPowerStateInvalid)
+		return s.LeaveStatus(s.refuseWake(dev, c.DxState))
 	case c.Size == IdleSettingsSize && i.set && system != i.systemManaged:
 		s.verifierBreak("WdfDeviceAssignS0IdleSettings", "OBJ-19", "IdleTimeoutType says something else than in the first call: nothing happens")
 		return s.LeaveStatus(StatusInvalidDeviceRequest)
-	case system:
-		s.Unsupported("idle timeouts that the power framework manages (WDF_DEVICE_POWER_POLICY_IDLE_SETTINGS.IdleTimeoutType)")
 	}
+	i.systemManaged = system
 	s.assignIdle(dev, c)
 	s.idleChanged(dev)
 	return s.LeaveStatus(StatusSuccess)
@@ -182,9 +183,58 @@ func (s *Sys) WdfDeviceAssignSxWakeSettings(h WDFDEVICE, c *WakeSettings) NTSTAT
 		c.UserControl < DoNotAllowUserControl || c.UserControl > AllowUserControl, !valid(c.Enabled):
 		return s.LeaveStatus(StatusInvalidParameter)
 	}
-	s.note(trace.Framework, s.f.m.NameOf(uint64(h)), "the device cannot signal wake")
-	return s.LeaveStatus(StatusPowerStateInvalid)
+	return s.LeaveStatus(s.refuseWake(dev, c.DxState))
 }
+
+// refuseWake is what comes of settings that need a device that can signal wake from
+// dx, if not from the deepest state that its capabilities name.
+func (s *Sys) refuseWake(dev id, dx PowerState) NTSTATUS {
+	deepest := s.device(dev).deviceWake
+	if deepest < PowerDeviceD1 || deepest > PowerDeviceD3 || dx != PowerDeviceMaximum && dx > deepest {
+		s.pnpNote(dev, "the device cannot signal wake")
+		return StatusPowerStateInvalid
+	}
+	s.Unsupported("devices that wake: the driver has said that its device can (WdfDeviceSetPowerCapabilities)")
+	return StatusPowerStateInvalid
+}
+
+// DevicePowerCapabilitiesSize is the size of WDF_DEVICE_POWER_CAPABILITIES in bytes.
+const DevicePowerCapabilitiesSize = 80
+
+// DevicePowerCapabilities is WDF_DEVICE_POWER_CAPABILITIES. PowerDeviceMaximum in
+// DeviceState and DeviceWake, and SystemWake 7, leave what the bus says.
+type DevicePowerCapabilities struct {
+	Size              uint32
+	Flags             [6]TriState   // DeviceD1 to WakeFromD3
+	DeviceState       [7]PowerState // by system power state
+	DeviceWake        PowerState
+	SystemWake        uint32
+	IdealDxStateForSx PowerState
+}
+
+// WdfDeviceSetPowerCapabilities says what the device can do in low-power states.
+// What is wrong with the structure is a verifier break, and nothing happens. IRQL <=
+// DISPATCH_LEVEL (fxdeviceapi.cpp).
+func (s *Sys) WdfDeviceSetPowerCapabilities(h WDFDEVICE, c *DevicePowerCapabilities) {
+	s.Enter(svcWdfDeviceSetPowerCapabilities, uint64(h))
+	defer s.LeaveVoid()
+	d := s.device(s.lookup(h, TypeDevice))
+	s.requirePointer(c != nil, "PowerCapabilities")
+	deep := slices.ContainsFunc(c.DeviceState[:], func(p PowerState) bool { return p > PowerDeviceMaximum })
+	switch {
+	case c.Size != DevicePowerCapabilitiesSize:
+		s.verifierBreak("WDF_DEVICE_POWER_CAPABILITIES.Size", "OBJ-19", "its Size is %d, needed is %d: nothing happens", c.Size, DevicePowerCapabilitiesSize)
+	case !valid(c.Flags[:]...), deep, c.DeviceWake > PowerDeviceMaximum, c.SystemWake > systemPowerMaximum,
+		!d.powerPolicyOwner && c.IdealDxStateForSx != PowerDeviceMaximum,
+		c.IdealDxStateForSx < PowerDeviceD1 || c.IdealDxStateForSx > PowerDeviceMaximum:
+		s.verifierBreak("WDF_DEVICE_POWER_CAPABILITIES", "OBJ-19", "a field is not valid: nothing happens")
+	case c.DeviceWake != PowerDeviceMaximum:
+		d.deviceWake = c.DeviceWake
+	}
+}
+
+// systemPowerMaximum is PowerSystemMaximum.
+const systemPowerMaximum = 7
 
 // WdfDeviceIndicateWakeStatus ends the request to wait for wake that the owner of
 // a device has sent to the bus driver. There is none: for an FDO

@@ -45,7 +45,9 @@ func init() {
 			c.WdfDeviceSetBusInformationForChildren(c.handle(1), c.busInformation(2))
 			return 0
 		},
-		"WdfDriverMiniportUnload": func(c *call) uint64 { c.WdfDriverMiniportUnload(c.handle(1)); return 0 },
+		"WdfDeviceSetPowerCapabilities": (*call).setPowerCapabilities,
+		"WdfDeviceSetStaticStopRemove":  func(c *call) uint64 { c.WdfDeviceSetStaticStopRemove(c.handle(1), c.flag(2)); return 0 },
+		"WdfDriverMiniportUnload":       func(c *call) uint64 { c.WdfDriverMiniportUnload(c.handle(1)); return 0 },
 	})
 }
 
@@ -102,6 +104,25 @@ func (c *call) assignSxWakeSettings() uint64 {
 		}
 	}
 	return uint64(c.WdfDeviceAssignSxWakeSettings(c.handle(1), p))
+}
+
+// setPowerCapabilities: (device, WDF_DEVICE_POWER_CAPABILITIES).
+func (c *call) setPowerCapabilities() uint64 {
+	var p *wdf.DevicePowerCapabilities
+	if s := c.structure(2, "WDF_DEVICE_POWER_CAPABILITIES"); s != nil {
+		p = &wdf.DevicePowerCapabilities{Size: uint32(s.size), DeviceWake: wdf.PowerState(s.get("DeviceWake")), SystemWake: uint32(s.get("SystemWake")),
+			IdealDxStateForSx: wdf.PowerState(s.get("IdealDxStateForSx"))}
+		for n, name := range []string{"DeviceD1", "DeviceD2", "WakeFromD0", "WakeFromD1", "WakeFromD2", "WakeFromD3"} {
+			p.Flags[n] = s.tri(name, wdf.UseDefault)
+		}
+		if first, ok := s.typ.Field("DeviceState"); ok && p.Size == wdf.DevicePowerCapabilitiesSize {
+			for n := range p.DeviceState {
+				p.DeviceState[n] = wdf.PowerState(c.load(s.addr+first.Offset+4*uint64(n), 4))
+			}
+		}
+	}
+	c.WdfDeviceSetPowerCapabilities(c.handle(1), p)
+	return 0
 }
 
 // getDeviceState: (device, WDF_DEVICE_STATE to fill).

@@ -46,6 +46,11 @@ func (t *Thread) KeSetTimerEx(timer uint64, due Timeout, period uint32, dpc uint
 // SetTimer: see KeSetTimerEx.
 func (t *Thread) SetTimer(timer uint64, due Timeout, period uint32, dpc uint64) bool {
 	t.point(op{})
+	return t.SetTimerNow(timer, due, period, dpc)
+}
+
+// SetTimerNow is SetTimer in the step that the caller is in.
+func (t *Thread) SetTimerNow(timer uint64, due Timeout, period uint32, dpc uint64) bool {
 	was := t.m.cancelTimer(timer)
 	t.Released(timer)
 	t.Released(dpc)
@@ -69,8 +74,11 @@ func (t *Thread) KeCancelTimer(timer uint64) bool {
 // CancelTimer: see KeCancelTimer.
 func (t *Thread) CancelTimer(timer uint64) bool {
 	t.point(op{})
-	return t.m.cancelTimer(timer)
+	return t.CancelTimerNow(timer)
 }
+
+// CancelTimerNow is CancelTimer in the step that the caller is in.
+func (t *Thread) CancelTimerNow(timer uint64) bool { return t.m.cancelTimer(timer) }
 
 // cancelTimer takes a timer out of the timer queue, where it stays until the
 // expiry at DISPATCH_LEVEL, and reports whether it was there.
