@@ -342,3 +342,20 @@ func TestAttributes(t *testing.T) {
 		})
 	})
 }
+
+func TestUserObject(t *testing.T) {
+	scenario(t, driver{}, func(b *bench) {
+		b.do(func(s *wdf.Sys) {
+			lock, st := s.WdfSpinLockCreate(nil)
+			b.status("parent", st, 0)
+			child, st := s.WdfObjectCreate(&wdf.ObjectAttributes{ParentObject: lock, ContextType: wmiContext, EvtCleanupCallback: b.object("cleanup", nil)})
+			b.status("WdfObjectCreate", st, 0)
+			wmiValue.Store(s, s.WdfObjectGetTypedContext(child, wmiContext), 7)
+			b.want("")
+			s.WdfObjectDelete(lock)
+			b.want("cleanup")
+			s.WdfVerifierDbgBreakPoint()
+		})
+		b.wantFindings("verifier break: WdfVerifierDbgBreakPoint")
+	})
+}

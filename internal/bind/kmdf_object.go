@@ -6,6 +6,9 @@ func init() {
 	register(map[string]func(c *call) uint64{
 		"WdfObjectGetTypedContextWorker": func(c *call) uint64 { return c.WdfObjectGetTypedContext(c.handle(1), c.contextType(c.arg(2))) },
 		"WdfObjectAllocateContext":       (*call).objectAllocateContext,
+		"WdfObjectCreate":                func(c *call) uint64 { return c.created(2)(c.WdfObjectCreate(c.attributes(1))) },
+		"WdfVerifierDbgBreakPoint":       func(c *call) uint64 { c.WdfVerifierDbgBreakPoint(); return 0 },
+		"WdfVerifierKeBugCheck":          (*call).verifierBugCheck,
 		"WdfObjectDelete":                func(c *call) uint64 { c.WdfObjectDelete(c.handle(1)); return 0 },
 		"WdfObjectReferenceActual":       func(c *call) uint64 { c.WdfObjectReference(c.handle(1)); return 0 },
 		"WdfObjectDereferenceActual":     func(c *call) uint64 { c.WdfObjectDereference(c.handle(1)); return 0 },
@@ -33,4 +36,11 @@ func (c *call) objectAllocateContext() uint64 {
 		c.give(3, p)
 	}
 	return uint64(st)
+}
+
+// verifierBugCheck: (code, four parameters).
+func (c *call) verifierBugCheck() uint64 {
+	c.BugCheckStack(c.word(1), [4]uint64{c.arg(2), c.arg(3), c.arg(4), c.arg(5)}, "WdfVerifierKeBugCheck",
+		"the driver itself stops the system", c.d.callStack(c.cpu))
+	return 0
 }
