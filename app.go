@@ -100,7 +100,7 @@ func (s *System) PowerUp() {
 // SurpriseRemove takes the device out without notice.
 func (s *System) SurpriseRemove() {
 	device := s.r.device
-	s.r.device = 0
+	s.r.device, s.r.gone = 0, true
 	s.r.bus.Remove(s.r.slot)
 	if device != 0 {
 		s.s.SurpriseRemove(device)

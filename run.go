@@ -51,6 +51,7 @@ type rig struct {
 	slot    *pci.Slot
 	device  wdf.WDFDEVICE // 0: not there
 	started wdf.WDFDEVICE // the device of the snapshot
+	gone    bool          // it was taken out
 	reason  kernel.Reason
 	bodies  []func(s *wdf.Sys) // of the threads that were spawned
 	broken  bool               // ended before its time
@@ -159,7 +160,7 @@ func (r *rig) BusPower(_ uint32, on bool) {
 func (r *rig) DeviceFailed(s *wdf.Sys, device wdf.WDFDEVICE, restart bool) {
 	r.device = 0
 	s.SurpriseRemove(device)
-	if restart {
+	if restart && !r.gone {
 		r.addDevice(s)
 	} else {
 		r.bus.PowerOff(r.slot)

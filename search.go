@@ -99,7 +99,7 @@ func (r *rig) rerun(snapshot *kernel.Snapshot, source choice.Source, watch *kern
 	r.m.Use(source, log)
 	r.m.Watch(watch)
 	r.watch = watch
-	r.device, r.broken, r.reason, r.state = r.started, false, kernel.Done, ""
+	r.device, r.gone, r.broken, r.reason, r.state = r.started, false, false, kernel.Done, ""
 	r.phases()
 	r.m.Watch(nil)
 	r.watch = nil

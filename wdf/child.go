@@ -404,6 +404,7 @@ func (s *Sys) queryRelations(l int32) {
 		case c.list != l:
 		case c.state == childNeedsDevice && s.f.childLists[l].static:
 			c.state = childHasDevice
+			s.checkIdentity(row)
 		case c.state == childNeedsDevice:
 			retry = s.createChild(row) || retry
 		case c.state == childNotPresent:

@@ -107,6 +107,9 @@ var (
 func (s *Sys) enterInit(svc *kernel.Service, init *DeviceInit) {
 	s.Enter(svc, init.Address())
 	s.requirePointer(init != nil, "DeviceInit")
+	if s.f.DeviceInitAt(init.address) != init {
+		s.Load(init.address, 8) // faults
+	}
 }
 
 // WdfDeviceInitFree frees a WDFDEVICE_INIT that WdfPdoInitAllocate has made and
