@@ -431,5 +431,37 @@ func TestPWRIdleWithChildren(t *testing.T) {
 			s.WdfDeviceResumeIdle(pdo)
 		})
 		b.want("down1 D0Exit")
+		b.power(wdf.PowerDeviceD3) // the system sleeps and wakes; both stay idle, and can come back
+		b.power(wdf.PowerDeviceD0)
+		b.want("")
+		b.do(func(s *wdf.Sys) {
+			b.status("stop", s.WdfDeviceStopIdle(pdo, true), 0)
+			s.WdfDeviceResumeIdle(pdo)
+		})
+		b.want("D0Entry scan up1 down1 D0Exit")
+	})
+}
+
+// A child without idle settings comes back when the system wakes, and its parent
+// before it.
+func TestPWRIdleParentOfABusyChild(t *testing.T) {
+	u := &bus{}
+	d := u.driver()
+	add := d.add
+	d.add = func(b *bench, s *wdf.Sys) {
+		add(b, s)
+		c := wdf.IdleSettingsInit(wdf.IdleCannotWakeFromS0)
+		c.IdleTimeout = 1
+		b.status("idle settings", s.WdfDeviceAssignS0IdleSettings(b.device, &c), 0)
+	}
+	scenario(t, d, func(b *bench) {
+		b.only = ownCallbacks
+		b.do(func(s *wdf.Sys) { u.add(b, s, 1, 0) })
+		b.startDevice()
+		b.want("D0Entry scan create1 prepare1 up1")
+		b.power(wdf.PowerDeviceD3)
+		b.want("down1 D0Exit")
+		b.power(wdf.PowerDeviceD0)
+		b.want("D0Entry scan up1")
 	})
 }

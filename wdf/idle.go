@@ -127,11 +127,18 @@ func (s *Sys) idlePowerThunk(a kernel.Args) uint64 {
 	return 0
 }
 
-// wake takes a device from its idle state to D0. Its parent goes there first. One
-// that does not come back has failed.
+// wake takes a device from its idle state to D0. One that does not come back has
+// failed.
 func (s *Sys) wake(dev id) {
+	if s.returnToD0(dev).Failed() {
+		s.deviceFailed(dev, false)
+	}
+}
+
+// returnToD0 takes a device from a low-power state to D0. Its parent goes there
+// first.
+func (s *Sys) returnToD0(dev id) (st NTSTATUS) {
 	parent := s.device(dev).parent
-	var st NTSTATUS
 	if parent != 0 {
 		s.device(parent).idle.references++
 		s.idleChanged(parent)
@@ -147,8 +154,8 @@ func (s *Sys) wake(dev id) {
 	s.setIdleState(dev, idleD0)
 	if st.Failed() {
 		s.setIdleState(dev, idleFailed)
-		s.deviceFailed(dev, false)
 	}
+	return st
 }
 
 func (s *Sys) setIdleState(dev id, state idleState) { s.device(dev).idle.state = state }

@@ -62,9 +62,6 @@ func (s *Sys) sleepChildren(dev id, to PowerState) {
 }
 
 func (s *Sys) wakeChildren(dev id) {
-	if s.device(dev).power != PowerDeviceD0 {
-		return
-	}
 	for _, child := range s.f.childDevices(dev) {
 		if s.device(child).pnp == pnpStarted {
 			if st := s.SetPower(child.handle(), PowerDeviceD0); st.Failed() {

@@ -240,13 +240,7 @@ func (s *Sys) leaveSleep(dev id) NTSTATUS {
 	if d.power == PowerDeviceD0 || d.idle.enabled && !d.idle.powerUpOnWake && s.powerReferences(dev) == 0 {
 		return StatusSuccess
 	}
-	s.busPower(dev, true)
-	if st := s.powerUp(dev, d.power); st.Failed() {
-		s.setIdleState(dev, idleFailed)
-		return st
-	}
-	s.setIdleState(dev, idleD0)
-	return StatusSuccess
+	return s.returnToD0(dev)
 }
 
 // RemoveDevice is an orderly removal: EvtDeviceQueryRemove, which can refuse,
