@@ -61,6 +61,8 @@ type deviceSettings struct {
 	exclusive   bool
 	fileObjects bool // callbacks for files, or a class of file objects, are set
 	deviceType  uint32
+
+	inCallerContext Callback // EvtIoInCallerContext, 0: none
 }
 
 // pnpState is where a device is in its life.

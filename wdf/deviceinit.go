@@ -47,8 +47,8 @@ var (
 )
 
 // WdfDeviceInitSetIoType says how the buffers of reads and writes are handed over;
-// without it they are buffered. Reads and writes of applications to a device with
-// another kind stop the run: not supported. PASSIVE_LEVEL (fxdeviceinitapi.cpp).
+// without it they are buffered. WdfDeviceIoBufferedOrDirect stops the run with the
+// first read or write: not supported. PASSIVE_LEVEL (fxdeviceinitapi.cpp).
 func (s *Sys) WdfDeviceInitSetIoType(init *DeviceInit, t IoType) {
 	s.Enter(svcWdfDeviceInitSetIoType, uint64(t))
 	s.requirePointer(init != nil, "DeviceInit")
@@ -104,11 +104,8 @@ func (s *Sys) checkOpen(r requestID) {
 	if row.device == 0 || row.typ == RequestTypeDeviceControlInternal {
 		return
 	}
-	switch t := s.device(row.device).settings; {
-	case t.fileObjects:
+	if s.device(row.device).settings.fileObjects {
 		s.Unsupported("file objects: the driver has set callbacks for files or a class of file objects (WdfDeviceInitSetFileObjectConfig), " +
 			"which an application's open of the device needs")
-	case row.typ.transfers() && t.ioType != IoTypeUndefined && t.ioType != IoTypeBuffered:
-		s.Unsupported("reads and writes with direct or neither I/O (WdfDeviceInitSetIoType)")
 	}
 }

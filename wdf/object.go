@@ -32,9 +32,11 @@ type (
 	WDFCOLLECTION   = Handle
 	WDFCOMMONBUFFER = Handle
 	WDFDMAENABLER   = Handle
-	WDFKEY          = Handle
-	WDFLOOKASIDE    = Handle
-	WDFSTRING       = Handle
+
+	WDFDMATRANSACTION = Handle
+	WDFKEY            = Handle
+	WDFLOOKASIDE      = Handle
+	WDFSTRING         = Handle
 )
 
 // Type is the type number of a framework object, as bug check 0x10D shows it.
@@ -61,6 +63,8 @@ const (
 	TypeCollection   Type = 0x100E
 	TypeDMAEnabler   Type = 0x1400
 	TypeCommonBuffer Type = 0x1402
+
+	TypeDMATransaction Type = 0x1401
 )
 
 var typeNames = map[Type]string{
@@ -69,7 +73,7 @@ var typeNames = map[Type]string{
 	TypeWaitLock: "WDFWAITLOCK", TypeSpinLock: "WDFSPINLOCK", TypeWorkItem: "WDFWORKITEM",
 	TypeInterrupt: "WDFINTERRUPT", TypeTimer: "WDFTIMER",
 	TypeKey: "WDFKEY", TypeString: "WDFSTRING", TypeCollection: "WDFCOLLECTION", TypeDMAEnabler: "WDFDMAENABLER",
-	TypeCommonBuffer: "WDFCOMMONBUFFER", TypeLookaside: "WDFLOOKASIDE",
+	TypeCommonBuffer: "WDFCOMMONBUFFER", TypeDMATransaction: "WDFDMATRANSACTION", TypeLookaside: "WDFLOOKASIDE",
 }
 
 func (t Type) String() string { return typeNames[t] }

@@ -179,6 +179,10 @@ func (s *Sys) markCancelable(r requestID, cancel Callback, ex bool) NTSTATUS {
 	}
 	row := &f.requests[r]
 	q := row.queue
+	if q == 0 {
+		s.verifierBreak("WdfRequestMarkCancelable", "IOQ-8", "%s is marked cancelable, but the driver does not have it from a queue", f.requestName(r))
+		return StatusInvalidDeviceRequest
+	}
 	s.queueLock(q)
 	row.marked, row.cancelCallback, row.heldAtMark = true, cancel, [2]uint64{}
 	if !ex {

@@ -65,13 +65,15 @@ type request struct {
 	code           uint32 // of an I/O control
 	inputLength    uint64
 	outputLength   uint64
-	systemBuffer   uint64 // buffered I/O; 0: none
-	fromApp        bool   // the framework made it for an IRP
+	fromApp        bool // the framework made it for an IRP
+	requestBuffers
 
 	// The IRP.
 	phase         requestPhase
-	irpCancelled  bool // Irp->Cancel
-	cancelRoutine bool // set while the IRP can be cancelled: whoever clears it has the request
+	irpCancelled  bool  // Irp->Cancel
+	cancelRoutine bool  // set while the IRP can be cancelled: whoever clears it has the request
+	sender        int32 // thread
+	transactions  int32 // DMA transactions under way with its buffers
 	status        NTSTATUS
 	information   uint64
 	output        uint64 // what the sender gets
@@ -81,6 +83,7 @@ type request struct {
 	queueLink, ownerLink requestLink
 	fromQueue            bool // the queue is to be told of its end
 	owned                bool // the driver has it: it was presented or retrieved
+	inCaller             bool // EvtIoInCallerContext has it
 	presented            bool // it was so once: the callbacks of its attributes count
 	completed            bool // its end has begun
 	cancelled            bool // the framework knows that it is cancelled
@@ -178,19 +181,15 @@ func (s *Sys) verifyAlive(r requestID, routine string) bool {
 }
 
 var (
-	svcWdfRequestSetInformation       = kernel.NewService("WdfRequestSetInformation")
-	svcWdfRequestGetInformation       = kernel.NewService("WdfRequestGetInformation")
-	svcWdfRequestGetStatus            = kernel.NewService("WdfRequestGetStatus")
-	svcWdfRequestGetParameters        = kernel.NewService("WdfRequestGetParameters")
-	svcWdfRequestGetRequestorMode     = kernel.NewService("WdfRequestGetRequestorMode")
-	svcWdfRequestGetIoQueue           = kernel.NewService("WdfRequestGetIoQueue")
-	svcWdfRequestGetFileObject        = kernel.NewService("WdfRequestGetFileObject")
-	svcWdfRequestForwardToIoQueue     = kernel.NewService("WdfRequestForwardToIoQueue")
-	svcWdfRequestRequeue              = kernel.NewService("WdfRequestRequeue")
-	svcWdfRequestRetrieveInputBuffer  = kernel.NewService("WdfRequestRetrieveInputBuffer")
-	svcWdfRequestRetrieveOutputBuffer = kernel.NewService("WdfRequestRetrieveOutputBuffer")
-	svcWdfRequestRetrieveInputMemory  = kernel.NewService("WdfRequestRetrieveInputMemory")
-	svcWdfRequestRetrieveOutputMemory = kernel.NewService("WdfRequestRetrieveOutputMemory")
+	svcWdfRequestSetInformation   = kernel.NewService("WdfRequestSetInformation")
+	svcWdfRequestGetInformation   = kernel.NewService("WdfRequestGetInformation")
+	svcWdfRequestGetStatus        = kernel.NewService("WdfRequestGetStatus")
+	svcWdfRequestGetParameters    = kernel.NewService("WdfRequestGetParameters")
+	svcWdfRequestGetRequestorMode = kernel.NewService("WdfRequestGetRequestorMode")
+	svcWdfRequestGetIoQueue       = kernel.NewService("WdfRequestGetIoQueue")
+	svcWdfRequestGetFileObject    = kernel.NewService("WdfRequestGetFileObject")
+	svcWdfRequestForwardToIoQueue = kernel.NewService("WdfRequestForwardToIoQueue")
+	svcWdfRequestRequeue          = kernel.NewService("WdfRequestRequeue")
 )
 
 // WdfRequestSetInformation sets the number of bytes that WdfRequestComplete will
@@ -362,87 +361,4 @@ func (s *Sys) WdfRequestRequeue(h WDFREQUEST) NTSTATUS {
 	s.requeue(q, r)
 	s.dispatch(q, 0)
 	return s.LeaveStatus(StatusSuccess)
-}
-
-// buffer returns the buffer of a request for one direction. A request that has
-// none there is STATUS_INVALID_DEVICE_REQUEST, one of no bytes
-// STATUS_BUFFER_TOO_SMALL.
-func (s *Sys) buffer(r requestID, routine string, output bool) (addr, length uint64, st NTSTATUS) {
-	row := &s.f.requests[r]
-	wrong := RequestTypeRead
-	length = row.inputLength
-	if output {
-		wrong, length = RequestTypeWrite, row.outputLength
-	}
-	switch {
-	case !s.verifyAlive(r, routine):
-		return 0, 0, StatusInternalError
-	case row.typ == wrong:
-		return 0, 0, StatusInvalidDeviceRequest
-	case length == 0:
-		return 0, 0, StatusBufferTooSmall
-	}
-	return row.systemBuffer, length, StatusSuccess
-}
-
-// WdfRequestRetrieveInputBuffer returns the bytes that came with a write or an
-// I/O control; STATUS_BUFFER_TOO_SMALL if they are fewer than minimum. The buffer
-// goes with the request. IRQL <= DISPATCH_LEVEL.
-func (s *Sys) WdfRequestRetrieveInputBuffer(h WDFREQUEST, minimum uint64) (buffer, length uint64, st NTSTATUS) {
-	s.Enter(svcWdfRequestRetrieveInputBuffer, uint64(h), minimum)
-	return s.retrieveBuffer(h, "WdfRequestRetrieveInputBuffer", minimum, false)
-}
-
-// WdfRequestRetrieveOutputBuffer returns the room for what a read or an I/O
-// control asks for; STATUS_BUFFER_TOO_SMALL if it is less than minimum. With
-// buffered I/O it is the same memory as the input of an I/O control. IRQL <=
-// DISPATCH_LEVEL.
-func (s *Sys) WdfRequestRetrieveOutputBuffer(h WDFREQUEST, minimum uint64) (buffer, length uint64, st NTSTATUS) {
-	s.Enter(svcWdfRequestRetrieveOutputBuffer, uint64(h), minimum)
-	return s.retrieveBuffer(h, "WdfRequestRetrieveOutputBuffer", minimum, true)
-}
-
-func (s *Sys) retrieveBuffer(h WDFREQUEST, routine string, minimum uint64, output bool) (buffer, length uint64, st NTSTATUS) {
-	buffer, length, st = s.buffer(s.request(h), routine, output)
-	if !st.Failed() && length < minimum {
-		buffer, length, st = 0, 0, StatusBufferTooSmall
-	}
-	return buffer, length, s.LeaveStatus(st)
-}
-
-// WdfRequestRetrieveInputMemory returns the memory object of the bytes that came
-// with a request. It goes with the request. IRQL <= DISPATCH_LEVEL.
-func (s *Sys) WdfRequestRetrieveInputMemory(h WDFREQUEST) (WDFMEMORY, NTSTATUS) {
-	s.Enter(svcWdfRequestRetrieveInputMemory, uint64(h))
-	return s.retrieveMemory(h, "WdfRequestRetrieveInputMemory", false)
-}
-
-// WdfRequestRetrieveOutputMemory returns the memory object of the room for the
-// output. IRQL <= DISPATCH_LEVEL.
-func (s *Sys) WdfRequestRetrieveOutputMemory(h WDFREQUEST) (WDFMEMORY, NTSTATUS) {
-	s.Enter(svcWdfRequestRetrieveOutputMemory, uint64(h))
-	return s.retrieveMemory(h, "WdfRequestRetrieveOutputMemory", true)
-}
-
-func (s *Sys) retrieveMemory(h WDFREQUEST, routine string, output bool) (WDFMEMORY, NTSTATUS) {
-	r := s.request(h)
-	addr, length, st := s.buffer(r, routine, output)
-	if st.Failed() {
-		return 0, s.LeaveStatus(st)
-	}
-	row := &s.f.requests[r]
-	m := row.inputMemory
-	if output {
-		m = row.outputMemory
-	}
-	if m == 0 {
-		m = s.addMemory(memory{buffer: addr, size: length, request: r}, row.object, nil)
-		s.f.objects[m].noDelete = true
-		if row = &s.f.requests[r]; output {
-			row.outputMemory = m
-		} else {
-			row.inputMemory = m
-		}
-	}
-	return m.handle(), s.LeaveStatus(StatusSuccess)
 }

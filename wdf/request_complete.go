@@ -138,12 +138,16 @@ func (s *Sys) disposeEarly(r requestID) {
 	}
 	s.dispose(i)
 	for c := f.objects[i].firstChild; c != 0; c = f.objects[i].firstChild {
-		if n := f.objects[c].references; n > 1 && (c == f.requests[r].inputMemory || c == f.requests[r].outputMemory) {
+		if n := f.objects[c].references; n > 1 && f.objects[c].typ == TypeMemory && f.memories[f.objects[c].index].request == r {
 			s.BugCheck(0x10D, [4]uint64{3, uint64(i.handle()), uint64(n - 1)}, "MemAfterReqCompleted", fmt.Sprintf(
 				"%s is completed while %d references to its %s are left", f.requestName(r), n-1, f.m.NameOf(uint64(c.handle()))))
 		}
 		f.unlink(c)
 		s.release(c)
+	}
+	if n := f.requests[r].transactions; n > 0 {
+		s.BugCheck(0x10D, [4]uint64{3, uint64(i.handle()), uint64(n)}, "IOQ-10", fmt.Sprintf(
+			"%s is completed while %d DMA transactions transfer its data", f.requestName(r), n))
 	}
 	if calls {
 		s.SetPosition(atWaiting)
@@ -162,28 +166,8 @@ func (s *Sys) completeIRP(r requestID, status NTSTATUS) {
 		f.remove(row.queue, row.queueLink.list, r)
 	}
 	row.status, row.phase = wdmStatus(status), requestDone
-	if row.status>>30 != 3 {
-		s.returnOutput(r)
-	}
-	if row.systemBuffer != 0 {
-		s.FreeBlock(row.systemBuffer)
-		row.systemBuffer = 0
-	}
+	s.freeBuffers(r)
 	s.note(trace.Framework, f.requestName(r), "ends with %s, %d bytes", trace.StatusName(uint32(row.status)), row.information)
-}
-
-// returnOutput copies the output to where the sender can read it.
-func (s *Sys) returnOutput(r requestID) {
-	f := s.f
-	row := &f.requests[r]
-	n := min(row.information, row.outputLength)
-	if n == 0 || row.typ == RequestTypeWrite || row.systemBuffer == 0 {
-		return
-	}
-	p := make([]byte, n)
-	f.m.Mem.Read(row.systemBuffer, p)
-	row.output = f.m.Mem.Alloc(n, kernel.PoolTag("User"), false, s.ActivationID())
-	f.m.Mem.Write(row.output, p)
 }
 
 // checkIRP does what Driver Verifier checks when an IRP is completed.

@@ -43,6 +43,9 @@ const (
 	StatusDeviceConfigurationError       NTSTATUS = 0xC0000182
 	StatusIODeviceError                  NTSTATUS = 0xC0000185
 	StatusAbandoned                      NTSTATUS = 0x00000080
+	StatusMoreProcessingRequired         NTSTATUS = 0xC0000016
+	StatusWdfTooFragmented               NTSTATUS = 0xC020020A
+	StatusAccessViolation                         = kernel.StatusAccessViolation
 )
 
 // IRQL values (IRQL-2).

@@ -30,6 +30,7 @@ type tables struct {
 
 	collections   []collectionItem
 	dmaEnablers   []dmaEnabler
+	transactions  []dmaTransaction
 	commonBuffers []commonBuffer
 	strings       []stringObject
 	keys          []key
@@ -60,6 +61,7 @@ func (t *tables) clone() tables {
 
 		collections:   slices.Clone(t.collections),
 		dmaEnablers:   slices.Clone(t.dmaEnablers),
+		transactions:  slices.Clone(t.transactions),
 		commonBuffers: slices.Clone(t.commonBuffers),
 		strings:       slices.Clone(t.strings),
 		keys:          slices.Clone(t.keys),
@@ -97,6 +99,7 @@ func (f *Framework) AppendState(b []byte) []byte {
 	b = rows(b, f.memories)
 	b = rows(b, f.collections)
 	b = rows(b, f.dmaEnablers)
+	b = rows(b, f.transactions)
 	b = rows(b, f.commonBuffers)
 	b = rows(b, f.strings)
 	return rows(b, f.waiters)
@@ -155,6 +158,8 @@ func (s *Sys) rundown(i id) {
 		s.rundownQueue(n)
 	case TypeCommonBuffer:
 		s.rundownCommonBuffer(n)
+	case TypeDMATransaction:
+		s.rundownTransaction(n)
 	}
 }
 
@@ -188,6 +193,7 @@ func (s *Sys) freeBody(i id) {
 		free(f.queues[n].kdpc)
 	case TypeMemory:
 		free(f.memories[n].owned)
+		s.FreeMDL(f.memories[n].mdl)
 	case TypeRequest:
 		free(f.requests[n].systemBuffer)
 	case TypeString:

@@ -241,6 +241,7 @@ func (t *Thread) pageableFault(addr uint64) bool {
 // above, as force IRQL checking does (IRQL-10). It looks at every page of the
 // size bytes at addr.
 func (t *Thread) checkPageable(addr uint64, size int, a mem.Access) {
+	t.CheckUser(addr)
 	if t.IRQL() < DispatchLevel {
 		return
 	}
