@@ -100,6 +100,7 @@ type device struct {
 	callbacks         PnpPowerEventCallbacks
 	settings          deviceSettings
 	alignment         uint32 // of buffers for DMA: a mask
+	dmaPacket         bool   // a transaction of a packet profile is under way
 	functional        uint64 // DEVICE_OBJECT of the driver, 0: nobody asked for it
 	physical          uint64 // DEVICE_OBJECT of the bus driver
 }

@@ -67,7 +67,6 @@ type dmaEnabler struct {
 	highest       uint64 // physical address that the device can reach
 	alignment     uint64 // of common buffers: a mask
 	version3      bool   // WDM DMA version 3
-	packets       int32  // transactions of a packet profile under way
 }
 
 // commonBuffer is a WDFCOMMONBUFFER. Logical addresses are physical ones: there is

@@ -211,8 +211,7 @@ func (s *Sys) freeList(t *dmaTransaction) {
 func (s *Sys) freeFragment(t *dmaTransaction) {
 	s.freeList(t)
 	if t.adapter {
-		t.adapter = false
-		s.enablerOf(t).packets--
+		t.adapter, s.device(s.enablerOf(t).device).dmaPacket = false, false
 	}
 }
 

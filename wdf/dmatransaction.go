@@ -41,7 +41,7 @@ type dmaTransaction struct {
 	state           dmaState
 	staging         bool // a fragment is being handed to the driver (packet profile)
 	again           bool // the one that hands over has to go on with the next
-	adapter         bool // it counts in dmaEnabler.packets
+	adapter         bool // device.dmaPacket is set for it
 	referenced      bool // it counts in request.transactions
 	request         requestID
 	direction       DMADirection
@@ -254,15 +254,14 @@ func (s *Sys) WdfDmaTransactionExecute(h WDFDMATRANSACTION, context uint64) NTST
 	s.referenceRequest(t)
 	t.state, t.context = dmaTransfer, context
 	if e := s.enablerOf(t); !e.profile.scatters() && !e.version3 {
-		if e.packets > 0 {
+		if s.device(e.device).dmaPacket {
 			s.verifierBreak("WdfDmaTransactionExecute", "DMA", "%s is executed while another transaction of its packet-based device is under way",
 				s.f.m.NameOf(uint64(h)))
 			t.state, t.context = dmaFailed, 0
 			s.dereferenceRequest(t)
 			return s.LeaveStatus(StatusWdfBusy)
 		}
-		e.packets++
-		t.adapter = true
+		s.device(e.device).dmaPacket, t.adapter = true, true
 	}
 	st := s.stage(n)
 	if t = &s.f.transactions[n]; st.Failed() {
