@@ -41,8 +41,8 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | WdfInterruptTryToAcquireLock, rebalancing of resources (WDFI-34) | with the complete interrupt model |
 | threaded DPCs (KeInitializeThreadedDpc) | with the complete interrupt model |
 | queued spin locks, interrupt spin locks of WDM (KeAcquireInterruptSpinLock) | with the complete interrupt model |
-| direct and neither I/O, MDLs, user-mode addresses | with the complete interrupt model |
-| I/O targets, DMA transactions, child lists, file objects, USB, WMI | when drivers need them |
+| internal I/O controls of other methods than METHOD_BUFFERED, WdfDeviceIoBufferedOrDirect, MmProbeAndLockPages by a driver, partial MDLs | when drivers need them |
+| I/O targets, child lists, file objects, USB, WMI | when drivers need them |
 | litmus groups D to J | with the complete interrupt model |
 | litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | with the complete interrupt model |
 | detectors: data races, lost work, lost events (the lines "report" of litmus tests are not checked) | with the exploration engine |

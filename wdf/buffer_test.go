@@ -192,7 +192,9 @@ func TestIRQL16NeitherIO(t *testing.T) {
 // EvtIoInCallerContext may complete a request; one that nobody has a queue for
 // stays with it.
 func TestIOQ1InCallerContext(t *testing.T) {
-	complete := func(b *bench, s *wdf.Sys, device wdf.WDFDEVICE, r wdf.WDFREQUEST) { s.WdfRequestComplete(r, wdf.StatusNotSupported) }
+	complete := func(b *bench, s *wdf.Sys, device wdf.WDFDEVICE, r wdf.WDFREQUEST) {
+		s.WdfRequestComplete(r, wdf.StatusNotSupported)
+	}
 	ioScenario(t, inCaller(complete), []queueSpec{{}}, func(x *ioBench) {
 		x.sendReads(1)
 		x.want("caller( )caller")

@@ -20,7 +20,7 @@ func TestDeviceInitSettings(t *testing.T) {
 		"direct, I/O control": {func(s *wdf.Sys, init *wdf.DeviceInit) { s.WdfDeviceInitSetIoType(init, wdf.IoTypeDirect) },
 			control, false},
 		"direct, read": {func(s *wdf.Sys, init *wdf.DeviceInit) { s.WdfDeviceInitSetIoType(init, wdf.IoTypeDirect) }, read4, false},
-		"either": {func(s *wdf.Sys, init *wdf.DeviceInit) { s.WdfDeviceInitSetIoType(init, wdf.IoTypeBufferedOrDirect) }, read4, true},
+		"either":       {func(s *wdf.Sys, init *wdf.DeviceInit) { s.WdfDeviceInitSetIoType(init, wdf.IoTypeBufferedOrDirect) }, read4, true},
 		"no file objects": {func(s *wdf.Sys, init *wdf.DeviceInit) {
 			s.WdfDeviceInitSetFileObjectConfig(init, &wdf.FileObjectConfig{Size: wdf.FileObjectConfigSize,
 				AutoForwardCleanupClose: wdf.UseDefault, FileObjectClass: wdf.FileObjectNotRequired}, nil)

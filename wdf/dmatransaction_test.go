@@ -16,7 +16,7 @@ type dmaBench struct {
 	enabler     wdf.WDFDMAENABLER
 	transaction wdf.WDFDMATRANSACTION
 	program     wdf.Callback
-	list        []wdf.ScatterGatherElement               // of the newest call
+	list        []wdf.ScatterGatherElement                // of the newest call
 	then        func(s *wdf.Sys, t wdf.WDFDMATRANSACTION) // in EvtProgramDma, nil: nothing
 }
 
