@@ -28,6 +28,12 @@ func (a *App) StartDeviceIoControl(code uint32, in []byte, n int) *Operation {
 	return a.send(wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: code, Input: in, OutputLength: uint64(n)})
 }
 
+// StartDeviceIoControlBuffer is StartDeviceIoControl with an output buffer that holds
+// something: the data of METHOD_IN_DIRECT.
+func (a *App) StartDeviceIoControlBuffer(code uint32, in, buffer []byte) *Operation {
+	return a.send(wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: code, Input: in, Output: buffer})
+}
+
 // StartRead sends a read request for n bytes.
 func (a *App) StartRead(n int) *Operation {
 	return a.send(wdf.RequestParams{Type: wdf.RequestTypeRead, OutputLength: uint64(n)})

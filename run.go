@@ -73,6 +73,7 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 	r := &rig{s: s, m: m, f: wdf.NewFramework(m), bus: pci.NewBus(m)}
 	r.f.SetConfigSpace(r.bus)
 	d := s.Device
+	r.f.SetLowerDriver(d.Lower)
 	r.slot, err = r.bus.Add(d.Model(), pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free || o.free})
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)

@@ -146,7 +146,7 @@ func TestIRQL16NeitherIO(t *testing.T) {
 		b.status("WdfRequestRetrieveUnsafeUserInputBuffer", st, 0)
 		in, st = s.WdfRequestProbeAndLockUserBufferForRead(r, u, n)
 		b.status("WdfRequestProbeAndLockUserBufferForRead", st, 0)
-		if user, n, st = s.WdfRequestRetrieveUnsafeUserOutputBuffer(r, 0); n != 6 {
+		if user, n, _ = s.WdfRequestRetrieveUnsafeUserOutputBuffer(r, 0); n != 6 {
 			b.Errorf("room for %d bytes", n)
 		}
 		_, _, st = s.WdfRequestRetrieveUnsafeUserOutputBuffer(r, 7)

@@ -101,6 +101,7 @@ type device struct {
 	settings          deviceSettings
 	alignment         uint32 // of buffers for DMA: a mask
 	dmaPacket         bool   // a transaction of a packet profile is under way
+	target            id     // default I/O target, 0: nobody asked for it
 	functional        uint64 // DEVICE_OBJECT of the driver, 0: nobody asked for it
 	physical          uint64 // DEVICE_OBJECT of the bus driver
 }

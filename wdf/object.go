@@ -34,6 +34,7 @@ type (
 	WDFDMAENABLER   = Handle
 
 	WDFDMATRANSACTION = Handle
+	WDFIOTARGET       = Handle
 	WDFKEY            = Handle
 	WDFLOOKASIDE      = Handle
 	WDFSTRING         = Handle
@@ -65,6 +66,7 @@ const (
 	TypeCommonBuffer Type = 0x1402
 
 	TypeDMATransaction Type = 0x1401
+	TypeIoTarget       Type = 0x1200
 )
 
 var typeNames = map[Type]string{
@@ -73,7 +75,7 @@ var typeNames = map[Type]string{
 	TypeWaitLock: "WDFWAITLOCK", TypeSpinLock: "WDFSPINLOCK", TypeWorkItem: "WDFWORKITEM",
 	TypeInterrupt: "WDFINTERRUPT", TypeTimer: "WDFTIMER",
 	TypeKey: "WDFKEY", TypeString: "WDFSTRING", TypeCollection: "WDFCOLLECTION", TypeDMAEnabler: "WDFDMAENABLER",
-	TypeCommonBuffer: "WDFCOMMONBUFFER", TypeDMATransaction: "WDFDMATRANSACTION", TypeLookaside: "WDFLOOKASIDE",
+	TypeCommonBuffer: "WDFCOMMONBUFFER", TypeDMATransaction: "WDFDMATRANSACTION", TypeIoTarget: "WDFIOTARGET", TypeLookaside: "WDFLOOKASIDE",
 }
 
 func (t Type) String() string { return typeNames[t] }

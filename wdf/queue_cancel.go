@@ -34,6 +34,9 @@ func (s *Sys) CancelRequest(h WDFREQUEST) bool {
 		return s.LeaveBool(false)
 	}
 	row.irpCancelled = true
+	if row.send != 0 {
+		return s.LeaveBool(s.cancelSending(row.send, false))
+	}
 	if !row.cancelRoutine {
 		return s.LeaveBool(false)
 	}

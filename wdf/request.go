@@ -97,6 +97,14 @@ type request struct {
 	answer               stopAnswer // what WdfRequestStopAcknowledge said
 	inputMemory          id         // WDFMEMORY of the buffer
 	outputMemory         id
+
+	// Requests that are sent to an I/O target.
+	next              nextStack
+	completion        Callback
+	completionContext uint64
+	send              int32  // in the table of sendings, 0: the driver below does not have it
+	sendCancelled     bool   // WdfRequestCancelSentRequest
+	params            uint64 // WDF_REQUEST_COMPLETION_PARAMS in memory, 0: none
 }
 
 // length returns the bytes of a read or write.
@@ -149,8 +157,11 @@ func (s *Sys) verifyOwned(r requestID, verb string) NTSTATUS {
 		return StatusSuccess
 	}
 	where := "it is in a queue"
-	if row.completed {
+	switch {
+	case row.completed:
 		where = "it was completed"
+	case !row.fromApp:
+		where = "it has made it itself: delete it instead"
 	}
 	text := fmt.Sprintf("%s is %s, but the driver does not have it: %s", s.f.requestName(r), verb, where)
 	if !s.f.m.Profile().FrameworkVerifier {

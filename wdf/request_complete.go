@@ -104,6 +104,9 @@ func (s *Sys) finish(r requestID, status NTSTATUS) {
 	s.Begin(svcFinishRequest, uint64(f.requests[r].object.handle()), uint64(status))
 	row := &f.requests[r]
 	i, q := row.object, row.queue
+	if row.send != 0 {
+		s.BugCheck(0x44, [4]uint64{r.irp()}, "IOQ-6", f.requestName(r)+" is completed while the driver below has it, which completes it, too")
+	}
 	s.Released(uint64(i.handle()))
 	row.completed, row.owned = true, false
 	if !row.presented {

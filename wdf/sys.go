@@ -72,6 +72,7 @@ type Framework struct {
 	init   *DeviceInit // of the EvtDriverDeviceAdd that runs; nil at rest
 
 	configSpace ConfigSpace // nil: none
+	lower       func(LowerRequest) LowerAnswer
 }
 
 // NewFramework puts the framework on a machine.
@@ -81,6 +82,7 @@ func NewFramework(m *kernel.Machine) *Framework {
 	f.contexts = make([]context, 1)
 	f.queues = make([]queue, 1)
 	f.requests = make([]request, 1)
+	f.sendings = make([]sending, 1)
 	f.registerThunks()
 	m.Attach(f)
 	return f

@@ -31,6 +31,8 @@ type tables struct {
 	collections   []collectionItem
 	dmaEnablers   []dmaEnabler
 	transactions  []dmaTransaction
+	targets       []ioTarget
+	sendings      []sending // number 0: none
 	commonBuffers []commonBuffer
 	strings       []stringObject
 	keys          []key
@@ -62,6 +64,8 @@ func (t *tables) clone() tables {
 		collections:   slices.Clone(t.collections),
 		dmaEnablers:   slices.Clone(t.dmaEnablers),
 		transactions:  slices.Clone(t.transactions),
+		targets:       slices.Clone(t.targets),
+		sendings:      slices.Clone(t.sendings),
 		commonBuffers: slices.Clone(t.commonBuffers),
 		strings:       slices.Clone(t.strings),
 		keys:          slices.Clone(t.keys),
@@ -100,6 +104,8 @@ func (f *Framework) AppendState(b []byte) []byte {
 	b = rows(b, f.collections)
 	b = rows(b, f.dmaEnablers)
 	b = rows(b, f.transactions)
+	b = rows(b, f.targets)
+	b = rows(b, f.sendings)
 	b = rows(b, f.commonBuffers)
 	b = rows(b, f.strings)
 	return rows(b, f.waiters)
@@ -119,7 +125,7 @@ type thunks struct {
 	driverDPC, timer, timerWork, work        uint64
 	delete, dispatchWork, dispatchDPC        uint64
 	stopReached, purgeReached, cancelRoutine uint64
-	destroy                                  uint64
+	destroy, sendTimer                       uint64
 }
 
 // registerThunks gives the framework's own routines their addresses.
@@ -134,6 +140,7 @@ func (f *Framework) registerThunks() {
 	add(&f.thunks.timer, "TimerDpcThunk", (*Sys).timerThunk)
 	add(&f.thunks.timerWork, "TimerWorkItemThunk", (*Sys).timerWorkThunk)
 	add(&f.thunks.work, "WorkItemThunk", (*Sys).workItemThunk)
+	add(&f.thunks.sendTimer, "SendTimerDpcThunk", (*Sys).sendTimerThunk)
 	add(&f.thunks.delete, "DeferredDelete", (*Sys).deferredDelete)
 	add(&f.thunks.destroy, "DeferredDestroy", func(s *Sys, a kernel.Args) uint64 {
 		s.destroy(id(a[0]))
@@ -160,6 +167,12 @@ func (s *Sys) rundown(i id) {
 		s.rundownCommonBuffer(n)
 	case TypeDMATransaction:
 		s.rundownTransaction(n)
+	case TypeIoTarget:
+		s.rundownTarget(n)
+	case TypeRequest:
+		if r := requestID(n); !s.f.requests[r].next.current {
+			s.forgetNext(r)
+		}
 	}
 }
 
@@ -195,7 +208,10 @@ func (s *Sys) freeBody(i id) {
 		free(f.memories[n].owned)
 		s.FreeMDL(f.memories[n].mdl)
 	case TypeRequest:
-		free(f.requests[n].systemBuffer)
+		if f.requests[n].send == 0 {
+			free(f.requests[n].systemBuffer)
+		}
+		free(f.requests[n].params)
 	case TypeString:
 		free(f.strings[n].buffer)
 	case TypeCollection:
