@@ -185,6 +185,7 @@ func (s *Sys) send(r requestID, target id, o *RequestSendOptions) {
 		answer = f.lower(request)
 	}
 	s.note(trace.Framework, f.requestName(r), "is sent to the driver below")
+	s.Released(uint64(row.object.handle()))
 	s.keepAnswer(n, answer)
 	if answer.Delay == 0 && !answer.Never {
 		s.answer(n)
@@ -198,7 +199,7 @@ func (s *Sys) send(r requestID, target id, o *RequestSendOptions) {
 		if irql := s.IRQL(); irql > APCLevel {
 			s.BugCheck(0xB8, [4]uint64{}, "IRQL-12", f.requestName(r)+" is sent synchronously at "+trace.LevelName(irql)+", where a thread cannot wait")
 		}
-		s.WaitUntil("the answer to "+f.requestName(r), func() bool { return f.sendings[n].ended })
+		s.WaitForRelease(uint64(f.requests[r].object.handle()), "the answer to "+f.requestName(r), func() bool { return f.sendings[n].ended })
 	}
 }
 
@@ -279,6 +280,8 @@ func (s *Sys) answer(n int32) {
 	x, row := &f.sendings[n], &f.requests[r]
 	row.send, row.status, row.information = 0, x.status, x.information
 	object := row.object
+	s.Acquired(uint64(object.handle()))
+	s.Released(uint64(object.handle()))
 	if x.forget {
 		s.completeIRP(r, x.status)
 	} else {
