@@ -179,7 +179,10 @@ func (r *rig) startPhase(p *Phase) {
 	}
 	for i := range p.Applications {
 		a := &p.Applications[i]
-		r.spawn(a.Name, a.Processors, func(s *wdf.Sys) { a.Run(&App{s: s, r: r, name: a.Name}) })
+		r.spawn(a.Name, a.Processors, func(s *wdf.Sys) {
+			a.Run(&App{s: s, r: r, name: a.Name})
+			s.CloseFiles()
+		})
 	}
 	if p.System != nil {
 		r.spawn("system", 0, func(s *wdf.Sys) { p.System(&System{s: s, r: r}) })

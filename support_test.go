@@ -42,7 +42,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | threaded DPCs (KeInitializeThreadedDpc) | with the complete interrupt model |
 | queued spin locks, interrupt spin locks of WDM (KeAcquireInterruptSpinLock) | with the complete interrupt model |
 | internal I/O controls of other methods than METHOD_BUFFERED, WdfDeviceIoBufferedOrDirect, MmProbeAndLockPages by a driver, partial MDLs | when drivers need them |
-| I/O targets other than the default one and its requests, their states (WdfIoTargetStop and so on), child lists, file objects, USB, WMI | when drivers need them |
+| I/O targets other than the default one and its requests, their states (WdfIoTargetStop and so on), child lists, USB, WMI | when drivers need them |
 | litmus groups D to J | with the complete interrupt model |
 | litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | with the complete interrupt model |
 | detectors: data races, lost work, lost events (the lines "report" of litmus tests are not checked) | with the exploration engine |

@@ -57,10 +57,10 @@ type DeviceInit struct {
 // deviceSettings are what is said about a device before it is made and only
 // matters to those who open it, or to WDM.
 type deviceSettings struct {
-	ioType      IoType
-	exclusive   bool
-	fileObjects bool // callbacks for files, or a class of file objects, are set
-	deviceType  uint32
+	ioType     IoType
+	exclusive  bool
+	files      fileConfig
+	deviceType uint32
 
 	inCallerContext Callback // EvtIoInCallerContext, 0: none
 }

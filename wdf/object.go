@@ -35,6 +35,7 @@ type (
 
 	WDFDMATRANSACTION = Handle
 	WDFIOTARGET       = Handle
+	WDFFILEOBJECT     = Handle
 	WDFKEY            = Handle
 	WDFLOOKASIDE      = Handle
 	WDFSTRING         = Handle
@@ -67,6 +68,7 @@ const (
 
 	TypeDMATransaction Type = 0x1401
 	TypeIoTarget       Type = 0x1200
+	TypeFileObject     Type = 0x1018
 )
 
 var typeNames = map[Type]string{
@@ -75,7 +77,7 @@ var typeNames = map[Type]string{
 	TypeWaitLock: "WDFWAITLOCK", TypeSpinLock: "WDFSPINLOCK", TypeWorkItem: "WDFWORKITEM",
 	TypeInterrupt: "WDFINTERRUPT", TypeTimer: "WDFTIMER",
 	TypeKey: "WDFKEY", TypeString: "WDFSTRING", TypeCollection: "WDFCOLLECTION", TypeDMAEnabler: "WDFDMAENABLER",
-	TypeCommonBuffer: "WDFCOMMONBUFFER", TypeDMATransaction: "WDFDMATRANSACTION", TypeIoTarget: "WDFIOTARGET", TypeLookaside: "WDFLOOKASIDE",
+	TypeCommonBuffer: "WDFCOMMONBUFFER", TypeDMATransaction: "WDFDMATRANSACTION", TypeIoTarget: "WDFIOTARGET", TypeFileObject: "WDFFILEOBJECT", TypeLookaside: "WDFLOOKASIDE",
 }
 
 func (t Type) String() string { return typeNames[t] }

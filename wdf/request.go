@@ -70,10 +70,12 @@ type request struct {
 
 	// The IRP.
 	phase         requestPhase
-	irpCancelled  bool  // Irp->Cancel
-	cancelRoutine bool  // set while the IRP can be cancelled: whoever clears it has the request
-	sender        int32 // thread
-	transactions  int32 // DMA transactions under way with its buffers
+	irpCancelled  bool     // Irp->Cancel
+	cancelRoutine bool     // set while the IRP can be cancelled: whoever clears it has the request
+	sender        int32    // thread
+	file          int32    // in the table of files, 0: none
+	openStatus    NTSTATUS // of its open
+	transactions  int32    // DMA transactions under way with its buffers
 	status        NTSTATUS
 	information   uint64
 	output        uint64 // what the sender gets
@@ -198,7 +200,6 @@ var (
 	svcWdfRequestGetParameters    = kernel.NewService("WdfRequestGetParameters")
 	svcWdfRequestGetRequestorMode = kernel.NewService("WdfRequestGetRequestorMode")
 	svcWdfRequestGetIoQueue       = kernel.NewService("WdfRequestGetIoQueue")
-	svcWdfRequestGetFileObject    = kernel.NewService("WdfRequestGetFileObject")
 	svcWdfRequestForwardToIoQueue = kernel.NewService("WdfRequestForwardToIoQueue")
 	svcWdfRequestRequeue          = kernel.NewService("WdfRequestRequeue")
 )
@@ -290,16 +291,6 @@ func (s *Sys) WdfRequestGetIoQueue(h WDFREQUEST) (queue WDFQUEUE) {
 	}
 	s.Leave(trace.Hex, uint64(queue))
 	return queue
-}
-
-// WdfRequestGetFileObject returns the file object that a request came through. A
-// device gets none without WdfDeviceInitSetFileObjectConfig: 0; with it the open
-// stops the run. IRQL <= DISPATCH_LEVEL (fxrequestapi.cpp).
-func (s *Sys) WdfRequestGetFileObject(h WDFREQUEST) Handle {
-	s.Enter(svcWdfRequestGetFileObject, uint64(h))
-	s.verifyOwned(s.request(h), "asked for its file object")
-	s.LeaveVoid()
-	return 0
 }
 
 // WdfRequestForwardToIoQueue puts a request that the driver has at the end of

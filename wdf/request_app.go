@@ -66,6 +66,9 @@ func (s *Sys) PrepareRequest(device WDFDEVICE, p RequestParams) WDFREQUEST {
 		s.Unsupported(fmt.Sprintf("requests of type 0x%X", uint32(p.Type)))
 	}
 	row.outputLength = max(row.outputLength, uint64(len(p.Output)))
+	if p.Type != RequestTypeDeviceControlInternal {
+		row.file, row.openStatus = s.fileOf(dev)
+	}
 	s.prepareBuffers(&row, &p)
 	f.requests = append(f.requests, row)
 	r := requestID(len(f.requests) - 1)
@@ -101,9 +104,9 @@ func (s *Sys) SubmitRequest(h WDFREQUEST) {
 		s.Enter(svc, uint64(dev.handle()), uint64(h), uint64(f.requests[r].code))
 	}
 	s.Step()
-	s.checkOpen(r)
 	row := &f.requests[r]
 	row.phase, row.sender = requestSent, int32(s.ID())
+	f.files[row.file].requests++
 	region := s.IRQL() <= APCLevel
 	if region {
 		s.EnterRegion()
@@ -133,8 +136,11 @@ func (s *Sys) SubmitRequest(h WDFREQUEST) {
 func (s *Sys) route(r requestID) (queueID, NTSTATUS) {
 	f := s.f
 	row := &f.requests[r]
-	if row.device == 0 || f.objects[row.device].state != live {
+	switch {
+	case row.device == 0, f.objects[row.device].state != live:
 		return 0, StatusNoSuchDevice
+	case row.openStatus.Failed():
+		return 0, row.openStatus
 	}
 	if d := s.device(row.device); !d.accepting && !d.surprise {
 		return 0, StatusNoSuchDevice

@@ -78,7 +78,7 @@ func (s *Sys) verifyCompletion(r requestID, status NTSTATUS) {
 		limit = row.inputLength
 	case RequestTypeDeviceControl:
 		checked = limit > 0
-	case RequestTypeDeviceControlInternal:
+	case RequestTypeDeviceControlInternal, RequestTypeCreate:
 		checked = false
 	}
 	if !checked || status.Failed() || row.information <= limit || !f.m.Profile().FrameworkVerifier {
@@ -169,6 +169,7 @@ func (s *Sys) completeIRP(r requestID, status NTSTATUS) {
 		f.remove(row.queue, row.queueLink.list, r)
 	}
 	row.status, row.phase = wdmStatus(status), requestDone
+	f.files[row.file].requests--
 	s.freeBuffers(r)
 	s.note(trace.Framework, f.requestName(r), "ends with %s, %d bytes", trace.StatusName(uint32(row.status)), row.information)
 }

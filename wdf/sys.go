@@ -83,6 +83,7 @@ func NewFramework(m *kernel.Machine) *Framework {
 	f.queues = make([]queue, 1)
 	f.requests = make([]request, 1)
 	f.sendings = make([]sending, 1)
+	f.files = make([]file, 1)
 	f.registerThunks()
 	m.Attach(f)
 	return f

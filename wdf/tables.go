@@ -33,6 +33,7 @@ type tables struct {
 	transactions  []dmaTransaction
 	targets       []ioTarget
 	sendings      []sending // number 0: none
+	files         []file    // number 0: none
 	commonBuffers []commonBuffer
 	strings       []stringObject
 	keys          []key
@@ -66,6 +67,7 @@ func (t *tables) clone() tables {
 		transactions:  slices.Clone(t.transactions),
 		targets:       slices.Clone(t.targets),
 		sendings:      slices.Clone(t.sendings),
+		files:         slices.Clone(t.files),
 		commonBuffers: slices.Clone(t.commonBuffers),
 		strings:       slices.Clone(t.strings),
 		keys:          slices.Clone(t.keys),
@@ -106,6 +108,7 @@ func (f *Framework) AppendState(b []byte) []byte {
 	b = rows(b, f.transactions)
 	b = rows(b, f.targets)
 	b = rows(b, f.sendings)
+	b = rows(b, f.files)
 	b = rows(b, f.commonBuffers)
 	b = rows(b, f.strings)
 	return rows(b, f.waiters)
@@ -169,6 +172,8 @@ func (s *Sys) rundown(i id) {
 		s.rundownTransaction(n)
 	case TypeIoTarget:
 		s.rundownTarget(n)
+	case TypeFileObject:
+		s.rundownFile(n)
 	case TypeRequest:
 		if r := requestID(n); !s.f.requests[r].next.current {
 			s.forgetNext(r)
@@ -212,6 +217,8 @@ func (s *Sys) freeBody(i id) {
 			free(f.requests[n].systemBuffer)
 		}
 		free(f.requests[n].params)
+	case TypeFileObject:
+		free(f.files[n].name)
 	case TypeString:
 		free(f.strings[n].buffer)
 	case TypeCollection:

@@ -18,7 +18,9 @@ func init() {
 			c.WdfDeviceInitSetIoInCallerContextCallback(c.deviceInit(1), c.callback(2))
 			return 0
 		},
-		"WdfDeviceEnqueueRequest": func(c *call) uint64 { return uint64(c.WdfDeviceEnqueueRequest(c.handle(1), c.handle(2))) },
+		"WdfFileObjectGetDevice":   func(c *call) uint64 { return uint64(c.WdfFileObjectGetDevice(c.handle(1))) },
+		"WdfFileObjectGetFileName": func(c *call) uint64 { return c.WdfFileObjectGetFileName(c.handle(1)) },
+		"WdfDeviceEnqueueRequest":  func(c *call) uint64 { return uint64(c.WdfDeviceEnqueueRequest(c.handle(1), c.handle(2))) },
 	})
 }
 
