@@ -33,7 +33,7 @@ func (s *Sys) CancelRequest(h WDFREQUEST) bool {
 	if row.phase != requestSent {
 		return s.LeaveBool(false)
 	}
-	row.irpCancelled = true
+	s.cancelIRP(r)
 	if row.send != 0 {
 		return s.LeaveBool(s.cancelSending(row.send, false))
 	}

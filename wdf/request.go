@@ -79,6 +79,7 @@ type request struct {
 	status        NTSTATUS
 	information   uint64
 	output        uint64 // what the sender gets
+	irpBlock      uint64 // IRP in memory, 0: nobody asked for it
 
 	// The request.
 	queue                queueID // whose it is, 0: none yet
@@ -116,11 +117,6 @@ func (r *request) length() uint64 {
 	}
 	return r.inputLength
 }
-
-// Where IRPs would lie in memory, for reports.
-const irpBase = 0xFFFFE0ED_00000000
-
-func (r requestID) irp() uint64 { return irpBase + uint64(r)<<9 }
 
 func (f *Framework) requestName(r requestID) string {
 	return f.m.NameOf(uint64(f.requests[r].object.handle()))

@@ -122,6 +122,7 @@ func (s *Sys) freeBuffers(r requestID) {
 	}
 	s.FreeMDL(row.systemMDL)
 	s.FreeMDL(row.mdl)
+	s.freeIRP(r)
 	row.systemBuffer, row.systemMDL, row.mdl = 0, 0, 0
 }
 

@@ -87,7 +87,7 @@ func (s *Sys) verifyCompletion(r requestID, status NTSTATUS) {
 	// WDF_REQUEST_FATAL_ERROR_INFORMATION_LENGTH_MISMATCH_DATA
 	data := f.m.Mem.Alloc(40, kernel.PoolTag("FxRq"), false, s.ActivationID())
 	f.m.Mem.Store(data, 8, uint64(row.object.handle()))
-	f.m.Mem.Store(data+8, 8, r.irp())
+	f.m.Mem.Store(data+8, 8, s.f.irp(r))
 	f.m.Mem.Store(data+16, 4, limit)
 	f.m.Mem.Store(data+24, 8, row.information)
 	f.m.Mem.Store(data+32, 1, uint64(row.typ))
@@ -105,7 +105,7 @@ func (s *Sys) finish(r requestID, status NTSTATUS) {
 	row := &f.requests[r]
 	i, q := row.object, row.queue
 	if row.send != 0 {
-		s.BugCheck(0x44, [4]uint64{r.irp()}, "IOQ-6", f.requestName(r)+" is completed while the driver below has it, which completes it, too")
+		s.BugCheck(0x44, [4]uint64{s.f.irp(r)}, "IOQ-6", f.requestName(r)+" is completed while the driver below has it, which completes it, too")
 	}
 	s.Released(uint64(i.handle()))
 	row.completed, row.owned = true, false
@@ -182,12 +182,12 @@ func (s *Sys) checkIRP(r requestID, status NTSTATUS) {
 	name := s.f.requestName(r)
 	switch irql := s.IRQL(); {
 	case irql > DispatchLevel:
-		s.BugCheck(0xC9, [4]uint64{0x0E, uint64(irql), r.irp()}, "IOQ-6", name+" is completed at "+trace.LevelName(irql)+
+		s.BugCheck(0xC9, [4]uint64{0x0E, uint64(irql), s.f.irp(r)}, "IOQ-6", name+" is completed at "+trace.LevelName(irql)+
 			", above DISPATCH_LEVEL")
 	case status == StatusPending:
-		s.BugCheck(0xC9, [4]uint64{0x06, uint64(status), r.irp()}, "IOQ-6", name+" is completed with STATUS_PENDING")
+		s.BugCheck(0xC9, [4]uint64{0x06, uint64(status), s.f.irp(r)}, "IOQ-6", name+" is completed with STATUS_PENDING")
 	case s.f.requests[r].cancelRoutine:
-		s.BugCheck(0xC9, [4]uint64{0x07, s.f.thunks.cancelRoutine, r.irp()}, "IOQ-10", name+
+		s.BugCheck(0xC9, [4]uint64{0x07, s.f.thunks.cancelRoutine, s.f.irp(r)}, "IOQ-10", name+
 			" is completed while it is marked cancelable: its cancel routine is still set")
 	}
 }

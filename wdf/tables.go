@@ -217,6 +217,7 @@ func (s *Sys) freeBody(i id) {
 			free(f.requests[n].systemBuffer)
 		}
 		free(f.requests[n].params)
+		s.freeIRP(requestID(n))
 	case TypeFileObject:
 		free(f.files[n].name)
 	case TypeString:

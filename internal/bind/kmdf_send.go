@@ -19,6 +19,7 @@ func init() {
 			return 0
 		},
 		"WdfRequestGetCompletionParams": (*call).completionParams,
+		"WdfRequestWdmGetIrp":           func(c *call) uint64 { return c.WdfRequestWdmGetIrp(c.handle(1)) },
 		"WdfRequestCancelSentRequest":   func(c *call) uint64 { return boolean(c.WdfRequestCancelSentRequest(c.handle(1))) },
 	})
 }
