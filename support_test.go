@@ -52,6 +52,8 @@ These stop the run by name (exit code 3) or are refused by the command line:
 
 - Memory is sequentially consistent; store buffers are not modelled.
 - One driver and one device in a scenario; one processor group of up to 64 processors.
+- Map registers never run out: EvtProgramDma is called before WdfDmaTransactionExecute returns.
+- An IRP of WdfRequestWdmGetIrp can be read; what a driver writes to it has no effect.
 - Every access of a Go driver to simulated memory is a visible operation, so that only small scenarios can be searched completely.
 `
 
