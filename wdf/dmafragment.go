@@ -10,40 +10,46 @@ import (
 // the part of WDM's DMA operations. There is no IOMMU, and memory that the device
 // can reach needs no map registers, so that nothing ever waits for some.
 
-// maxChain bounds the MDLs of one buffer.
-const maxChain = 4096
+// What bounds a transfer: the MDLs of one buffer, and its fragments.
+const (
+	maxChain     = 4096
+	maxFragments = 4096
+)
 
-// segment finds a byte of a chain of MDLs, by its offset from the first one: the
-// MDL, the offset in its buffer, and how many bytes it has from there.
-func (s *Sys) segment(mdl, offset uint64) (in, at, left uint64) {
+// segments calls do for each MDL of a chain that has some of the length bytes at
+// an offset from the first one, with the offset in its buffer and the number of
+// bytes. It reports false if the MDLs have less, or are too many.
+func (s *Sys) segments(mdl, offset, length uint64, do func(mdl, at, n uint64)) bool {
 	for range maxChain {
 		_, count := s.MDLBuffer(mdl)
 		if offset < count {
-			return mdl, offset, count - offset
+			n := min(count-offset, length)
+			do(mdl, offset, n)
+			if length -= n; length == 0 {
+				return true
+			}
+			offset += n
 		}
 		offset -= count
 		if mdl = s.NextMDL(mdl); mdl == 0 {
-			break
+			return false
 		}
 	}
-	return 0, 0, 0
+	return false
 }
 
 // mapRegisters returns how many map registers a stretch of a chain of MDLs takes
 // if each page takes one, and how many of its bytes go into available ones.
 func (s *Sys) mapRegisters(mdl, offset, length, available uint64) (possible, required uint64, st NTSTATUS) {
-	for done := uint64(0); done < length; {
-		in, at, left := s.segment(mdl, offset+done)
-		if in == 0 {
-			return 0, 0, StatusBufferTooSmall
-		}
-		n := min(left, length-done)
+	ok := length == 0 || s.segments(mdl, offset, length, func(in, at, n uint64) {
 		va, _ := s.MDLBuffer(in)
 		required += ((va+at)&(mem.PageSize-1) + n + mem.PageSize - 1) / mem.PageSize
 		if required <= available {
 			possible += n
 		}
-		done += n
+	})
+	if !ok {
+		return 0, 0, StatusBufferTooSmall
 	}
 	return possible, required, StatusSuccess
 }
@@ -58,6 +64,9 @@ func (e *dmaEnabler) available() uint64 {
 // the driver wants.
 func (s *Sys) checkFragments(t *dmaTransaction) NTSTATUS {
 	e := s.enablerOf(t)
+	if t.length/t.maximum > maxFragments {
+		s.Unsupported("a DMA transfer in more than 4096 fragments")
+	}
 	for done := uint64(0); done < t.length; done += t.maximum {
 		_, required, st := s.mapRegisters(t.mdl, t.offset+done, min(t.length-done, t.maximum), e.available())
 		switch {
@@ -146,17 +155,21 @@ type ScatterGatherElement struct{ Address, Length uint64 }
 // elements returns the stretches of consecutive physical memory behind a stretch
 // of a chain of MDLs.
 func (s *Sys) elements(mdl, offset, length uint64) (list []ScatterGatherElement) {
-	for done := uint64(0); done < length; {
-		in, at, left := s.segment(mdl, offset+done)
-		pa := s.MDLPhysical(in, at)
-		n := min(left, length-done, mem.PageSize-pa&(mem.PageSize-1))
-		if k := len(list) - 1; k >= 0 && list[k].Address+list[k].Length == pa {
-			list[k].Length += n
-		} else {
-			list = append(list, ScatterGatherElement{pa, n})
-		}
-		done += n
+	if length == 0 {
+		return nil
 	}
+	s.segments(mdl, offset, length, func(in, at, left uint64) {
+		for left > 0 {
+			pa := s.MDLPhysical(in, at)
+			n := min(left, mem.PageSize-pa&(mem.PageSize-1))
+			if k := len(list) - 1; k >= 0 && list[k].Address+list[k].Length == pa {
+				list[k].Length += n
+			} else {
+				list = append(list, ScatterGatherElement{pa, n})
+			}
+			at, left = at+n, left-n
+		}
+	})
 	return list
 }
 

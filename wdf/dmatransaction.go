@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -227,6 +228,9 @@ func (s *Sys) transferOf(r requestID, routine string, d DMADirection) (mdl, leng
 // short enough, the transaction is released.
 func (s *Sys) initialize(t *dmaTransaction, routine string, program Callback, d DMADirection, mdl, offset, length uint64) NTSTATUS {
 	s.requireState(t, t.state == dmaCreated || t.state == dmaReleased, routine)
+	if length > mem.MaxAlloc {
+		s.Unsupported("a DMA transfer of more than 64 MB")
+	}
 	e := s.enablerOf(t)
 	t.maximum, t.direction, t.program = e.maximumLength, d, program
 	t.mdl, t.offset, t.length, t.remaining = mdl, offset, length, length

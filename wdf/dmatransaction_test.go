@@ -353,3 +353,43 @@ func TestDMAPacketBusy(t *testing.T) {
 		x.wantFindings("verifier break: WdfDmaTransactionExecute")
 	})
 }
+
+// A chain of MDLs is transferred as one buffer; one that never ends, or is too
+// short, is refused.
+func TestDMAChainedMDLs(t *testing.T) {
+	dmaScenario(t, wdf.DMAProfileScatterGather, 8192, wdf.IoTypeDirect, func(x *dmaBench) {
+		x.do(func(s *wdf.Sys) {
+			p := s.ExAllocatePoolWithTag(0, 8192, kernel.PoolTag("Test"))
+			first, second := s.IoAllocateMdl(p+4000, 50), s.IoAllocateMdl(p+100, 200)
+			s.MmBuildMdlForNonPagedPool(first)
+			s.MmBuildMdlForNonPagedPool(second)
+			s.Store(first, 8, second) // Next
+			init := func(length uint64) wdf.NTSTATUS {
+				return s.WdfDmaTransactionInitialize(x.transaction, x.program, 0, first, p+4010, length)
+			}
+			x.status("too long", init(241), wdf.StatusBufferTooSmall)
+			x.status("all", init(240), 0)
+			s.WdfDmaTransactionExecute(x.transaction, 77)
+			s.WdfDmaTransactionDmaCompleted(x.transaction)
+			s.WdfDmaTransactionRelease(x.transaction)
+			x.want("p(40,200 )")
+			s.Store(first, 8, first)
+			x.status("a circle", init(4096*50), wdf.StatusBufferTooSmall)
+			s.IoFreeMdl(first)
+			s.IoFreeMdl(second)
+			s.ExFreePoolWithTag(p, 0)
+		})
+		invalid := "verifier break: WdfDmaTransactionInitialize"
+		x.wantFindings(invalid, invalid)
+	})
+}
+
+// What would take for ever is named.
+func TestDMATooManyFragments(t *testing.T) {
+	dmaScenario(t, wdf.DMAProfileScatterGather, 1, wdf.IoTypeDirect, func(x *dmaBench) {
+		x.stop(func(s *wdf.Sys) { x.begin(s, wdf.RequestParams{Type: wdf.RequestTypeRead, OutputLength: 5000}, 0) })
+		if f := x.take(); len(f) != 1 || !f[0].Unsupported {
+			x.Errorf("findings %q", titles(f))
+		}
+	})
+}

@@ -13,7 +13,9 @@ func TestIOQ10WdmIRP(t *testing.T) {
 	sendScenario(t, wdf.LowerAnswer{}, func(x *sendBench) {
 		var irp uint64
 		x.do(func(s *wdf.Sys) {
-			field := func(structure, name string, at uint64, size int) uint64 { return s.Load(at+ddi.Offset(structure, name), size) }
+			field := func(structure, name string, at uint64, size int) uint64 {
+				return s.Load(at+ddi.Offset(structure, name), size)
+			}
 			r := x.retrieve(s, control(ioOutDirect, []byte("abc"), 9))
 			irp = s.WdfRequestWdmGetIrp(r)
 			if s.WdfRequestWdmGetIrp(r) != irp {

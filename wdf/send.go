@@ -5,6 +5,7 @@ import (
 
 	"github.com/dirql/dirql/internal/ddi"
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -226,7 +227,7 @@ func (s *Sys) partBytes(p memoryPart) []byte {
 	if p.memory == 0 {
 		return nil
 	}
-	b := make([]byte, p.length)
+	b := make([]byte, min(p.length, mem.MaxAlloc))
 	s.f.m.Mem.Read(s.f.memories[s.f.objects[p.memory].index].buffer+p.offset, b)
 	return b
 }
