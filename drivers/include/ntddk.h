@@ -183,6 +183,7 @@ typedef struct _KTHREAD *PKTHREAD, *PETHREAD;
 typedef struct _EPROCESS *PEPROCESS;
 typedef struct _OBJECT_TYPE *POBJECT_TYPE;
 typedef struct _OBJECT_ATTRIBUTES *POBJECT_ATTRIBUTES;
+typedef struct _SCATTER_GATHER_LIST *PSCATTER_GATHER_LIST;
 
 /* ---- Status values ---- */
 
@@ -398,18 +399,6 @@ typedef struct _MDL {
     ULONG ByteCount;
     ULONG ByteOffset;
 } MDL, *PMDL;
-
-typedef struct _SCATTER_GATHER_ELEMENT {
-    PHYSICAL_ADDRESS Address;
-    ULONG Length;
-    ULONG_PTR Reserved;
-} SCATTER_GATHER_ELEMENT, *PSCATTER_GATHER_ELEMENT;
-
-typedef struct _SCATTER_GATHER_LIST {
-    ULONG NumberOfElements;
-    ULONG_PTR Reserved;
-    SCATTER_GATHER_ELEMENT Elements[];
-} SCATTER_GATHER_LIST, *PSCATTER_GATHER_LIST;
 
 /* The compiler calls these by itself, too. */
 void *memcpy(void *Destination, const void *Source, size_t Length);
@@ -753,5 +742,19 @@ FORCEINLINE VOID InsertHeadList(PLIST_ENTRY Head, PLIST_ENTRY Entry)
     first->Blink = Entry;
     Head->Flink = Entry;
 }
+
+/* ---- DMA ---- */
+
+typedef struct _SCATTER_GATHER_ELEMENT {
+    PHYSICAL_ADDRESS Address;
+    ULONG Length;
+    ULONG_PTR Reserved;
+} SCATTER_GATHER_ELEMENT, *PSCATTER_GATHER_ELEMENT;
+
+typedef struct _SCATTER_GATHER_LIST {
+    ULONG NumberOfElements;
+    ULONG_PTR Reserved;
+    SCATTER_GATHER_ELEMENT Elements[];
+} SCATTER_GATHER_LIST;
 
 #endif
