@@ -121,7 +121,7 @@ func showDiscovery(w io.Writer, d *dirql.Discovery, n int, dir string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := d.Report.WriteText(w, false); err != nil {
+	if err := d.Report.Until(d.Finding.Time).WriteText(w, false); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w, "\nFound in run %d (%s); reduced from %d to %d deviations from the default schedule.\nAgain: dirql replay %s\n\n",
