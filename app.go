@@ -45,7 +45,10 @@ func (a *App) StartWrite(p []byte) *Operation {
 }
 
 func (a *App) send(p wdf.RequestParams) *Operation {
-	return &Operation{a, a.s.SendRequest(a.r.device, p)}
+	h := a.s.PrepareRequest(a.r.device, p)
+	a.r.sent = append(a.r.sent, h)
+	a.s.SubmitRequest(h)
+	return &Operation{a, h}
 }
 
 // Wait waits until the request has ended. The output has as many bytes as the
@@ -75,8 +78,13 @@ func (a *App) Write(p []byte) (status wdf.NTSTATUS) {
 // Sleep lets virtual time pass.
 func (a *App) Sleep(nanoseconds uint64) { a.s.KeDelayExecutionThread(kernel.After(nanoseconds)) }
 
-// Errorf reports that something that must hold does not; the run goes on.
+// Errorf reports that something that must hold does not; the run goes on. Where
+// something went wrong around the driver (Faults), the driver may fail, and
+// nothing is reported.
 func (a *App) Errorf(format string, args ...any) {
+	if a.r.m.Injected() > 0 {
+		return
+	}
 	a.s.Report(kernel.Finding{Rule: "wrong result", Text: a.name + ": " + fmt.Sprintf(format, args...)})
 }
 
@@ -88,12 +96,18 @@ type System struct {
 
 // PowerDown brings the device to D3, as the system does when it goes to sleep.
 func (s *System) PowerDown() {
+	if s.r.device == 0 {
+		return // it is gone
+	}
 	s.s.SetPower(s.r.device, wdf.PowerDeviceD3)
 	s.r.bus.PowerOff(s.r.slot)
 }
 
 // PowerUp brings the device back to D0.
 func (s *System) PowerUp() {
+	if s.r.device == 0 {
+		return
+	}
 	s.r.bus.Start(s.r.slot)
 	if st := s.s.SetPower(s.r.device, wdf.PowerDeviceD0); st.Failed() {
 		s.r.fail(s.s, "the return of the device to D0", st)
@@ -103,6 +117,9 @@ func (s *System) PowerUp() {
 // SurpriseRemove takes the device out without notice.
 func (s *System) SurpriseRemove() {
 	device := s.r.device
+	if device == 0 {
+		return
+	}
 	s.r.device = 0
 	s.r.bus.Remove(s.r.slot)
 	s.s.SurpriseRemove(device)

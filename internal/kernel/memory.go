@@ -90,7 +90,7 @@ var (
 func (t *Thread) MmAllocateContiguousMemory(size, highest uint64) uint64 {
 	t.Enter(svcMmAllocateContiguousMemory, size, highest)
 	p := t.AllocatePool(false, (size+mem.PageSize-1)&^(mem.PageSize-1), tag("Cont"))
-	if pa, ok := t.m.Mem.Physical(p); ok && pa+size-1 > highest {
+	if pa, ok := t.m.Mem.Physical(p); p != 0 && ok && pa+size-1 > highest {
 		t.m.Mem.Free(p, t.ActivationID())
 		p = 0
 	}
