@@ -28,6 +28,12 @@ func (a *App) StartDeviceIoControl(code uint32, in []byte, n int) *Operation {
 	return a.send(wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: code, Input: in, OutputLength: uint64(n)})
 }
 
+// StartDeviceIoControlBuffer is StartDeviceIoControl with an output buffer that holds
+// something: the data of METHOD_IN_DIRECT.
+func (a *App) StartDeviceIoControlBuffer(code uint32, in, buffer []byte) *Operation {
+	return a.send(wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: code, Input: in, Output: buffer})
+}
+
 // StartRead sends a read request for n bytes.
 func (a *App) StartRead(n int) *Operation {
 	return a.send(wdf.RequestParams{Type: wdf.RequestTypeRead, OutputLength: uint64(n)})
@@ -39,7 +45,10 @@ func (a *App) StartWrite(p []byte) *Operation {
 }
 
 func (a *App) send(p wdf.RequestParams) *Operation {
-	return &Operation{a, a.s.SendRequest(a.r.device, p)}
+	h := a.s.PrepareRequest(a.r.device, p)
+	a.r.sent = append(a.r.sent, h)
+	a.s.SubmitRequest(h)
+	return &Operation{a, h}
 }
 
 // Wait waits until the request has ended. The output has as many bytes as the
@@ -69,8 +78,13 @@ func (a *App) Write(p []byte) (status wdf.NTSTATUS) {
 // Sleep lets virtual time pass.
 func (a *App) Sleep(nanoseconds uint64) { a.s.KeDelayExecutionThread(kernel.After(nanoseconds)) }
 
-// Errorf reports that something that must hold does not; the run goes on.
+// Errorf reports that something that must hold does not; the run goes on. Where
+// something went wrong around the driver (Faults), the driver may fail, and
+// nothing is reported.
 func (a *App) Errorf(format string, args ...any) {
+	if a.r.m.Injected() > 0 {
+		return
+	}
 	a.s.Report(kernel.Finding{Rule: "wrong result", Text: a.name + ": " + fmt.Sprintf(format, args...)})
 }
 
@@ -100,6 +114,9 @@ func (s *System) PowerUp() {
 // SurpriseRemove takes the device out without notice.
 func (s *System) SurpriseRemove() {
 	device := s.r.device
+	if s.r.gone {
+		return
+	}
 	s.r.device, s.r.gone = 0, true
 	s.r.bus.Remove(s.r.slot)
 	if device != 0 {

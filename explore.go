@@ -24,6 +24,8 @@ type ExploreOptions struct {
 	Strategy Strategy
 	// Preemptions and Interrupts are the bounds of the strategy Bounded.
 	Preemptions, Interrupts int
+	// Faults are what can go wrong around the driver, at any time.
+	Faults Faults
 	// New is called for each new finding as soon as it is found, reduced and
 	// recorded. It is never called twice at the same time.
 	New func(*Discovery)
@@ -70,6 +72,7 @@ type ExploreReport struct {
 	Scenario    string
 	Runs        int
 	Bounded     int // runs that reached a bound of the machine
+	Faulty      int // runs in which something went wrong around the driver: see Faults
 	Decisions   int
 	Pairs       int          // pairs of accesses of different activations in one memory cell
 	Visible     int          // 8-byte cells of memory that more than one activation uses
@@ -90,12 +93,12 @@ func (s *Scenario) Explore(ctx context.Context, o ExploreOptions) (*ExploreRepor
 	}
 	rigs := make([]*subject, workers)
 	for i := range rigs {
-		r, snapshot, err := s.started(Options{Processors: o.Processors, free: true})
+		rig, err := s.subject(Options{Processors: o.Processors, faults: o.Faults})
 		if err != nil {
 			return nil, err
 		}
-		defer r.m.Close()
-		rigs[i] = &subject{r: r, snapshot: snapshot}
+		defer rig.r.m.Close()
+		rigs[i] = rig
 	}
 	if done := x.systematic(rigs[0]); !done {
 		x.random(rigs)
@@ -219,6 +222,7 @@ func (x *exploration) report(parts []*explore.CampaignReport) *ExploreReport {
 	for _, p := range parts {
 		rep.Runs += p.Runs
 		rep.Bounded += p.Bounded
+		rep.Faulty += p.Faulty
 		rep.Decisions += p.Decisions
 		rep.Pairs = max(rep.Pairs, p.Pairs)
 		rep.Visible = max(rep.Visible, p.Visible)
@@ -258,7 +262,7 @@ func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict
 		watch = &s.watch
 	}
 	s.r.rerun(s.snapshot, source, watch, nil)
-	v := explore.Verdict{Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound}
+	v := explore.Verdict{Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound, Faulty: s.r.m.Injected() > 0}
 	for _, f := range append(s.r.report().Findings, s.r.races(watch.Records)...) {
 		if slices.ContainsFunc(v.Findings, func(o explore.Found) bool { return o.Identity == f.identity }) {
 			continue

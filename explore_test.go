@@ -261,3 +261,63 @@ func TestExploreSaysWhatItCovered(t *testing.T) {
 		}
 	}
 }
+
+// A driver that does not look at what ExAllocatePool2 returns fails only where
+// the search lets the allocation fail, and the replay file says so.
+func TestExploreLetsAllocationsFail(t *testing.T) {
+	s := countScenario(0)
+	s.Phases = s.Phases[1:2]
+	entry := s.Driver.Entry
+	s.Driver.Entry = func(sys *wdf.Sys) wdf.NTSTATUS {
+		p := sys.ExAllocatePool2(0x40, 16, 0x74736554)
+		sys.Store(p, 8, 1)
+		sys.ExFreePoolWithTag(p, 0x74736554)
+		return entry(sys)
+	}
+	s.Phases[0].Applications[0].Run = func(*dirql.App) {}
+	for _, alloc := range []bool{false, true} {
+		rep, err := s.Explore(t.Context(), dirql.ExploreOptions{Runs: 100, Strategy: dirql.Random, Faults: dirql.Faults{Alloc: alloc}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !alloc {
+			if len(rep.Discoveries) != 0 || rep.Faulty != 0 {
+				t.Errorf("without faults: %+v", rep)
+			}
+			continue
+		}
+		if len(rep.Discoveries) != 1 || rep.Discoveries[0].Finding.Code != 0x50 || rep.Faulty == 0 {
+			t.Fatalf("%+v", rep)
+		}
+		var file bytes.Buffer
+		rep.Discoveries[0].Replay.WriteTo(&file)
+		p, err := dirql.ReadReplay(&file)
+		if err != nil || p.Faults != (dirql.Faults{Alloc: true}) {
+			t.Fatalf("%+v, %v", p, err)
+		}
+		if again, err := s.Again(p); err != nil || len(again.Findings) != 1 || again.Findings[0].Code != 0x50 {
+			t.Errorf("%+v, %v", again, err)
+		}
+	}
+}
+
+// The example driver survives cancelled requests, failed allocations and the
+// removal of its device at any time.
+func TestExampleSurvivesFaults(t *testing.T) {
+	for _, f := range []string{"alloc", "cancel", "remove", "alloc,cancel,remove"} {
+		faults, err := dirql.ParseFaults(f)
+		if err != nil || faults.String() != f {
+			t.Fatalf("%q became %v, %v", f, faults, err)
+		}
+		rep, err := edu.Busy().Explore(t.Context(), dirql.ExploreOptions{Runs: 200, Strategy: dirql.Random, Faults: faults})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(rep.Discoveries) != 0 || rep.Faulty == 0 {
+			t.Errorf("%s: %d findings, faults in %d runs", f, len(rep.Discoveries), rep.Faulty)
+		}
+	}
+	if _, err := dirql.ParseFaults("fire"); err == nil {
+		t.Error("fire is no fault")
+	}
+}

@@ -18,6 +18,7 @@ import (
 //	scenario edu
 //	driver sha256:5f0c... drivers/edu/edu.sys
 //	processors 2
+//	faults none
 //	finding D5|use after free|VER-7|edu.sys!EvtDpc in KeSetEvent
 //	trace 91c2a5d07be3f012
 //	step 0/FFFFF80E1A2B3C40/6#1 12.0 cpu 1 ; before operation 12 of thread copy.exe #1: processor 1 steps
@@ -29,6 +30,7 @@ type Replay struct {
 	Driver     string // path of the driver's file, or the name of a driver in Go
 	Hash       string // what the driver was: "sha256:..." of its file, "go" for a driver in Go
 	Processors int
+	Faults     Faults // that were part of the search
 	Identity   string // of the finding
 	Trace      uint64 // hash of the trace
 	schedule   choice.Schedule
@@ -40,7 +42,7 @@ type Replay struct {
 func (p *Replay) Deviations() int { return len(p.schedule) }
 
 func (s *Scenario) replayOf(r *rig, schedule choice.Schedule, rep *Report, identity string) *Replay {
-	p := &Replay{Scenario: s.Name, Driver: s.Driver.where(), Hash: s.Driver.hash(), Processors: r.m.Processors(), Identity: identity,
+	p := &Replay{Scenario: s.Name, Driver: s.Driver.where(), Hash: s.Driver.hash(), Processors: r.m.Processors(), Faults: r.faults.Faults, Identity: identity,
 		Trace: rep.traceHash(), schedule: schedule}
 	for i := range schedule {
 		p.words = append(p.words, deviationWords(r.m, &schedule[i]))
@@ -70,6 +72,8 @@ func deviationWords(m *kernel.Machine, d *choice.Deviation) string {
 	switch {
 	case d.Kind == choice.Target:
 		what = fmt.Sprintf("processor %d gets the interrupt", d.ID)
+	case d.Kind == choice.Fault:
+		what = "the allocation fails"
 	case d.Kind == choice.Device:
 		what = fmt.Sprintf("the device answers %d", d.ID)
 	case d.Event:
@@ -85,8 +89,8 @@ const replayHeader = "dirql replay 1"
 // WriteTo writes the replay file.
 func (p *Replay) WriteTo(w io.Writer) (int64, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\nscenario %s\ndriver %s %s\nprocessors %d\nfinding %s\ntrace %016x\n", replayHeader, p.Scenario, p.Hash, p.Driver,
-		p.Processors, strings.ReplaceAll(p.Identity, "\n", " "), p.Trace)
+	fmt.Fprintf(&b, "%s\nscenario %s\ndriver %s %s\nprocessors %d\nfaults %s\nfinding %s\ntrace %016x\n", replayHeader, p.Scenario, p.Hash, p.Driver,
+		p.Processors, p.Faults, strings.ReplaceAll(p.Identity, "\n", " "), p.Trace)
 	for i := range p.schedule {
 		d := &p.schedule[i]
 		kind := "cpu"
@@ -147,11 +151,13 @@ func (p *Replay) line(line string) (err error) {
 		p.Hash, p.Driver, _ = strings.Cut(rest, " ")
 	case "processors":
 		p.Processors, err = strconv.Atoi(rest)
+	case "faults":
+		p.Faults, err = ParseFaults(rest)
 	case "finding":
 		p.Identity = rest
 	case "trace":
 		p.Trace, err = strconv.ParseUint(rest, 16, 64)
-	case "step", "target", "device":
+	case "step", "target", "device", "fault":
 		return p.deviation(line)
 	default:
 		return fmt.Errorf("%q is no line of a replay file", key)
@@ -172,7 +178,7 @@ func (p *Replay) deviation(line string) error {
 		return fmt.Errorf("%q: a deviation ends with cpu or event, and a number", what)
 	}
 	d.Event = what == "event"
-	for _, k := range []choice.Kind{choice.Step, choice.Target, choice.Device} {
+	for _, k := range []choice.Kind{choice.Step, choice.Target, choice.Device, choice.Fault} {
 		if k.String() == kind {
 			d.Kind = k
 		}
@@ -185,12 +191,12 @@ func (p *Replay) deviation(line string) error {
 // Again repeats the run of a replay file with the scenario that it names. The
 // error says why it is not the same run any more.
 func (s *Scenario) Again(p *Replay) (*Report, error) {
-	r, snapshot, err := s.started(Options{Processors: p.Processors, free: true})
+	rig, err := s.subject(Options{Processors: p.Processors, faults: p.Faults})
 	if err != nil {
 		return nil, err
 	}
-	defer r.m.Close()
-	rep := (&subject{r: r, snapshot: snapshot}).record(p.schedule)
+	defer rig.r.m.Close()
+	rep := rig.record(p.schedule)
 	if rep.traceHash() != p.Trace {
 		why := "the driver is the same, so the scenario or dirql has changed"
 		if s.Driver.hash() != p.Hash {

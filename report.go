@@ -56,6 +56,21 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 	return report.Findings(w, r.findings())
 }
 
+// Until returns the report with the record of the run up to a virtual time, in
+// nanoseconds, only.
+func (r *Report) Until(time uint64) *Report {
+	cut := *r
+	n := 0
+	for n < len(r.log.Events) && r.log.Events[n].Time <= time {
+		n++
+	}
+	cut.log = &trace.Log{Events: r.log.Events[:n]}
+	if n < len(r.log.Events) {
+		cut.End = fmt.Sprintf("not shown: what comes after %s us", report.Microseconds(time))
+	}
+	return &cut
+}
+
 func plural(n int, word string) string {
 	if n == 1 {
 		return word

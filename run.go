@@ -19,7 +19,8 @@ type Options struct {
 	// seed. With 0 nothing is preempted without need and devices act in time.
 	Seed uint64
 
-	free bool // the device acts at any time
+	free   bool // the device acts at any time
+	faults Faults
 }
 
 // Run runs the scenario once and records what happened. The error is about the
@@ -57,6 +58,8 @@ type rig struct {
 	broken  bool               // ended before its time
 	state   string
 	watch   *kernel.Watch // nil: nobody looks
+	faults  faults
+	sent    []wdf.WDFREQUEST // by applications, in this run
 }
 
 func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig, error) {
@@ -75,6 +78,7 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 	r.f.SetConfigSpace(r.bus)
 	r.f.SetPnpManager(r)
 	d := s.Device
+	r.f.SetLowerDriver(d.Lower)
 	r.slot, err = r.bus.Add(d.Model(), pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free || o.free})
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
@@ -84,6 +88,7 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 			return nil, err
 		}
 	}
+	r.faults = faults{Faults: o.faults, r: r}
 	return r, nil
 }
 
@@ -181,8 +186,11 @@ func (r *rig) entry() func(s *wdf.Sys) wdf.NTSTATUS {
 
 // fail reports that a driver refused to work, and ends the run.
 func (r *rig) fail(s *wdf.Sys, what string, st wdf.NTSTATUS) {
-	s.Report(kernel.Finding{Rule: "start failed", Text: fmt.Sprintf("%s failed with %s", what, trace.StatusName(uint32(st)))})
 	r.broken, r.state = true, what
+	if r.m.Injected() > 0 {
+		return // it may
+	}
+	s.Report(kernel.Finding{Rule: "start failed", Text: fmt.Sprintf("%s failed with %s", what, trace.StatusName(uint32(st)))})
 }
 
 // phases runs the phases of the scenario.
@@ -191,6 +199,7 @@ func (r *rig) phases() {
 		if r.broken {
 			return
 		}
+		r.faults.alone = r.s.Phases[i].System == nil
 		r.startPhase(&r.s.Phases[i])
 		r.run(r.s.Phases[i].Name)
 	}
@@ -205,7 +214,10 @@ func (r *rig) startPhase(p *Phase) {
 	}
 	for i := range p.Applications {
 		a := &p.Applications[i]
-		r.spawn(a.Name, a.Processors, func(s *wdf.Sys) { a.Run(&App{s: s, r: r, name: a.Name}) })
+		r.spawn(a.Name, a.Processors, func(s *wdf.Sys) {
+			a.Run(&App{s: s, r: r, name: a.Name})
+			s.CloseFiles()
+		})
 	}
 	if p.System != nil {
 		r.spawn("system", 0, func(s *wdf.Sys) { p.System(&System{s: s, r: r}) })

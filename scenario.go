@@ -49,6 +49,10 @@ type Device struct {
 	// Free lets the device act at any time instead of when virtual time has
 	// come: in Search, at every possible point.
 	Free bool
+	// Lower is what the driver below answers to requests that the driver sends to
+	// its default I/O target: always the same to the same request. nil: it does
+	// not know any, STATUS_INVALID_DEVICE_REQUEST.
+	Lower func(wdf.LowerRequest) wdf.LowerAnswer
 }
 
 // Phase is a part of a scenario. Its applications and its system action run at

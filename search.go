@@ -84,25 +84,61 @@ func (s *Scenario) started(o Options) (*rig, *kernel.Snapshot, error) {
 		return nil, nil, fmt.Errorf("scenario %s: the device does not start, so there is nothing to search: %s", s.Name, f[0].Text)
 	}
 	r.started = r.device
+	return r.snapshot()
+}
+
+// loaded returns a rig whose driver has been loaded, and not yet called, and a
+// snapshot of it.
+func (s *Scenario) loaded(o Options) (*rig, *kernel.Snapshot, error) {
+	r, err := s.newRig(o, choice.First{}, &trace.Log{})
+	if err != nil {
+		return nil, nil, err
+	}
+	return r.snapshot()
+}
+
+func (r *rig) snapshot() (*rig, *kernel.Snapshot, error) {
 	snapshot, err := r.m.Snapshot()
 	if err != nil {
 		r.m.Close()
-		return nil, nil, fmt.Errorf("scenario %s: %w", s.Name, err)
+		return nil, nil, fmt.Errorf("scenario %s: %w", r.s.Name, err)
 	}
 	return r, snapshot, nil
+}
+
+// subject returns what an exploration runs: from the started device, or, where
+// allocations can fail or the device does not start, from the loaded driver.
+func (s *Scenario) subject(o Options) (*subject, error) {
+	o.free = true
+	r, snapshot, err := s.started(o)
+	if o.faults.Alloc || err != nil {
+		if err == nil {
+			r.m.Close()
+		}
+		r, snapshot, err = s.loaded(o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return &subject{r: r, snapshot: snapshot}, nil
 }
 
 // rerun runs the phases from the snapshot, watched.
 func (r *rig) rerun(snapshot *kernel.Snapshot, source choice.Source, watch *kernel.Watch, log *trace.Log) {
 	r.m.Restore(snapshot)
-	r.bodies = r.bodies[:0]
+	r.bodies, r.sent = r.bodies[:0], r.sent[:0]
 	r.m.Use(source, log)
 	r.m.Watch(watch)
 	r.watch = watch
+	r.faults.begin()
 	r.device, r.gone, r.broken, r.reason, r.state = r.started, false, false, kernel.Done, ""
+	if r.device == 0 {
+		r.boot()
+	}
 	r.phases()
 	r.m.Watch(nil)
 	r.watch = nil
+	r.faults.end()
 	r.m.Use(choice.First{}, log)
 	r.shutDown()
 }

@@ -42,8 +42,8 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | WdfInterruptTryToAcquireLock, rebalancing of resources (WDFI-34) | with the complete interrupt model |
 | threaded DPCs (KeInitializeThreadedDpc) | with the complete interrupt model |
 | queued spin locks, interrupt spin locks of WDM (KeAcquireInterruptSpinLock) | with the complete interrupt model |
-| direct and neither I/O, MDLs, user-mode addresses | with the complete interrupt model |
-| I/O targets, DMA transactions, file objects, USB | when drivers need them |
+| internal I/O controls of other methods than METHOD_BUFFERED, WdfDeviceIoBufferedOrDirect, MmProbeAndLockPages by a driver, partial MDLs | when drivers need them |
+| I/O targets other than the default one and its requests, their states (WdfIoTargetStop and so on), USB | when drivers need them |
 | litmus groups D to J | with the complete interrupt model |
 | litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | with the complete interrupt model |
 | detectors: data races, lost work, lost events (the lines "report" of litmus tests are not checked) | with the exploration engine |
@@ -53,6 +53,8 @@ These stop the run by name (exit code 3) or are refused by the command line:
 
 - Memory is sequentially consistent; store buffers are not modelled.
 - One driver and one device in a scenario; one processor group of up to 64 processors.
+- Map registers never run out: EvtProgramDma is called before WdfDmaTransactionExecute returns.
+- An IRP of WdfRequestWdmGetIrp can be read; what a driver writes to it has no effect.
 - Every access of a Go driver to simulated memory is a visible operation, so that only small scenarios can be searched completely.
 `
 

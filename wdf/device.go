@@ -70,13 +70,14 @@ type DeviceInit struct {
 // deviceSettings are what is said about a device before it is made and only
 // matters to those who open it, or to WDM.
 type deviceSettings struct {
-	ioType      IoType
-	exclusive   bool
-	fileObjects bool // callbacks for files, or a class of file objects, are set
-	deviceType  uint32
+	ioType     IoType
+	exclusive  bool
+	files      fileConfig
+	deviceType uint32
 
 	characteristics uint32
 	inrush          bool
+	inCallerContext Callback // EvtIoInCallerContext, 0: none
 }
 
 // pnpState is where a device is in its life.
@@ -114,6 +115,8 @@ type device struct {
 	callbacks         PnpPowerEventCallbacks
 	settings          deviceSettings
 	alignment         uint32 // of buffers for DMA: a mask
+	dmaPacket         bool   // a transaction of a packet profile is under way
+	target            id     // default I/O target, 0: nobody asked for it
 	functional        uint64 // DEVICE_OBJECT of the driver, 0: nobody asked for it
 	physical          uint64 // DEVICE_OBJECT of the bus driver
 

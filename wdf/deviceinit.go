@@ -47,8 +47,8 @@ var (
 )
 
 // WdfDeviceInitSetIoType says how the buffers of reads and writes are handed over;
-// without it they are buffered. Reads and writes of applications to a device with
-// another kind stop the run: not supported. PASSIVE_LEVEL (fxdeviceinitapi.cpp).
+// without it they are buffered. WdfDeviceIoBufferedOrDirect stops the run with the
+// first read or write: not supported. PASSIVE_LEVEL (fxdeviceinitapi.cpp).
 func (s *Sys) WdfDeviceInitSetIoType(init *DeviceInit, t IoType) {
 	s.Enter(svcWdfDeviceInitSetIoType, uint64(t))
 	s.requirePointer(init != nil, "DeviceInit")
@@ -75,9 +75,8 @@ func (s *Sys) WdfDeviceInitSetDeviceType(init *DeviceInit, t uint32) {
 }
 
 // WdfDeviceInitSetFileObjectConfig registers callbacks for files. What is wrong
-// with it is a verifier break, and nothing is registered. The callbacks are not
-// supported: a request of an application, who has the device open, stops the run.
-// PASSIVE_LEVEL (fxdeviceinitapi.cpp).
+// with it is a verifier break, and nothing is registered. PASSIVE_LEVEL
+// (fxdeviceinitapi.cpp).
 func (s *Sys) WdfDeviceInitSetFileObjectConfig(init *DeviceInit, c *FileObjectConfig, a *ObjectAttributes) {
 	s.Enter(svcWdfDeviceInitSetFileObjectConfig)
 	s.requirePointer(init != nil, "DeviceInit")
@@ -93,22 +92,13 @@ func (s *Sys) WdfDeviceInitSetFileObjectConfig(init *DeviceInit, c *FileObjectCo
 		s.verifierBreak("WDF_FILEOBJECT_CONFIG", "OBJ-19", "AutoForwardCleanupClose %d or FileObjectClass 0x%X is not valid", c.AutoForwardCleanupClose,
 			c.FileObjectClass)
 	default:
-		init.settings.fileObjects = class != FileObjectNotRequired || c.EvtDeviceFileCreate|c.EvtFileClose|c.EvtFileCleanup != 0
+		o := fileConfig{objects: class != FileObjectNotRequired, forward: c.AutoForwardCleanupClose == True,
+			create: c.EvtDeviceFileCreate, cleanup: c.EvtFileCleanup, close: c.EvtFileClose}
+		o.set = o.objects || o.create|o.cleanup|o.close != 0
+		if a != nil {
+			o.context, o.objectCleanup, o.objectEnded = a.ContextType, a.EvtCleanupCallback, a.EvtDestroyCallback
+		}
+		init.settings.files = o
 	}
 	s.LeaveVoid()
-}
-
-// checkOpen stops the run where a request needs what is not there for the device.
-func (s *Sys) checkOpen(r requestID) {
-	row := &s.f.requests[r]
-	if row.device == 0 || row.typ == RequestTypeDeviceControlInternal {
-		return
-	}
-	switch t := s.device(row.device).settings; {
-	case t.fileObjects:
-		s.Unsupported("file objects: the driver has set callbacks for files or a class of file objects (WdfDeviceInitSetFileObjectConfig), " +
-			"which an application's open of the device needs")
-	case row.typ.transfers() && t.ioType != IoTypeUndefined && t.ioType != IoTypeBuffered:
-		s.Unsupported("reads and writes with direct or neither I/O (WdfDeviceInitSetIoType)")
-	}
 }

@@ -19,7 +19,8 @@ func TestDeviceInitSettings(t *testing.T) {
 		"buffered": {func(s *wdf.Sys, init *wdf.DeviceInit) { s.WdfDeviceInitSetIoType(init, wdf.IoTypeBuffered) }, read4, false},
 		"direct, I/O control": {func(s *wdf.Sys, init *wdf.DeviceInit) { s.WdfDeviceInitSetIoType(init, wdf.IoTypeDirect) },
 			control, false},
-		"direct, read": {func(s *wdf.Sys, init *wdf.DeviceInit) { s.WdfDeviceInitSetIoType(init, wdf.IoTypeDirect) }, read4, true},
+		"direct, read": {func(s *wdf.Sys, init *wdf.DeviceInit) { s.WdfDeviceInitSetIoType(init, wdf.IoTypeDirect) }, read4, false},
+		"either":       {func(s *wdf.Sys, init *wdf.DeviceInit) { s.WdfDeviceInitSetIoType(init, wdf.IoTypeBufferedOrDirect) }, read4, true},
 		"no file objects": {func(s *wdf.Sys, init *wdf.DeviceInit) {
 			s.WdfDeviceInitSetFileObjectConfig(init, &wdf.FileObjectConfig{Size: wdf.FileObjectConfigSize,
 				AutoForwardCleanupClose: wdf.UseDefault, FileObjectClass: wdf.FileObjectNotRequired}, nil)
@@ -27,7 +28,7 @@ func TestDeviceInitSettings(t *testing.T) {
 		"file objects": {func(s *wdf.Sys, init *wdf.DeviceInit) {
 			s.WdfDeviceInitSetFileObjectConfig(init, &wdf.FileObjectConfig{Size: wdf.FileObjectConfigSize,
 				AutoForwardCleanupClose: wdf.UseDefault, FileObjectClass: wdf.FileObjectWdfCannotUseFsContexts}, nil)
-		}, control, true},
+		}, control, false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			d := driver{init: func(b *bench, s *wdf.Sys, init *wdf.DeviceInit) { test.set(s, init) }}

@@ -30,6 +30,9 @@ func (p DMAProfile) wide() bool {
 	return p == DMAProfilePacket64 || p == DMAProfileScatterGather64 || p == DMAProfileScatterGather64Duplex
 }
 
+// scatters reports whether the device gets lists of more than one element.
+func (p DMAProfile) scatters() bool { return p != DMAProfilePacket && p != DMAProfilePacket64 }
+
 // Accepted sizes of WDF_DMA_ENABLER_CONFIG in bytes.
 const (
 	DMAEnablerConfigSize  = 80 // 1.11 and later
@@ -63,6 +66,7 @@ type dmaEnabler struct {
 	elements      uint64 // most elements of a scatter/gather list
 	highest       uint64 // physical address that the device can reach
 	alignment     uint64 // of common buffers: a mask
+	version3      bool   // WDM DMA version 3
 }
 
 // commonBuffer is a WDFCOMMONBUFFER. Logical addresses are physical ones: there is
@@ -128,6 +132,7 @@ func (s *Sys) WdfDmaEnablerCreate(device WDFDEVICE, c *DMAEnablerConfig, a *Obje
 	if w := c.AddressWidthOverride; w != 0 && w < 64 {
 		e.highest = 1<<w - 1
 	}
+	e.version3 = c.AddressWidthOverride != 0 || c.WdmDmaVersionOverride >= 3
 	s.f.dmaEnablers = append(s.f.dmaEnablers, e)
 	return s.create(TypeDMAEnabler, parent, len(s.f.dmaEnablers)-1, a, "").handle(), s.LeaveStatus(StatusSuccess)
 }

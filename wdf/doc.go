@@ -10,8 +10,9 @@
 // To read the framework itself: object.go (handles, parents, references, order
 // of deletion), interrupt.go and connect.go (WDFINTERRUPT), power.go (which
 // callback when), idle.go (what keeps a device in D0), child.go (child devices),
-// queue_dispatch.go (what a queue delivers when), request.go and
-// request_complete.go.
+// queue_dispatch.go (what a queue delivers when), request.go,
+// request_buffer.go and request_complete.go, file.go (opens of a device), send.go
+// (requests that go to the driver below), dmatransaction.go and dmafragment.go.
 //
 // Rules that hold inside:
 //   - State is plain data in the tables of Framework; objects refer to each

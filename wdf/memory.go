@@ -12,6 +12,7 @@ type memory struct {
 	buffer, size uint64
 	owned        uint64    // the buffer, if it goes with the object; 0: it is somebody else's
 	request      requestID // whose buffer it is, 0: none
+	mdl          uint64    // that locks and maps the buffer and goes with the object, 0: none
 }
 
 // Pool types that WdfMemoryCreate knows (POOL_TYPE); the lowest bit says paged.

@@ -32,13 +32,16 @@ type (
 	WDFCOLLECTION   = Handle
 	WDFCOMMONBUFFER = Handle
 	WDFDMAENABLER   = Handle
-	WDFKEY          = Handle
-	WDFLOOKASIDE    = Handle
-	WDFSTRING       = Handle
 
-	WDFCHILDLIST   = Handle
-	WDFWMIPROVIDER = Handle
-	WDFWMIINSTANCE = Handle
+	WDFDMATRANSACTION = Handle
+	WDFIOTARGET       = Handle
+	WDFFILEOBJECT     = Handle
+	WDFKEY            = Handle
+	WDFLOOKASIDE      = Handle
+	WDFSTRING         = Handle
+	WDFCHILDLIST      = Handle
+	WDFWMIPROVIDER    = Handle
+	WDFWMIINSTANCE    = Handle
 )
 
 // Type is the type number of a framework object, as bug check 0x10D shows it.
@@ -68,6 +71,10 @@ const (
 	TypeWmiProvider  Type = 0x1004
 	TypeChildList    Type = 0x1029
 	TypeWmiInstance  Type = 0x1034
+
+	TypeDMATransaction Type = 0x1401
+	TypeIoTarget       Type = 0x1200
+	TypeFileObject     Type = 0x1018
 )
 
 var typeNames = map[Type]string{
@@ -76,7 +83,7 @@ var typeNames = map[Type]string{
 	TypeWaitLock: "WDFWAITLOCK", TypeSpinLock: "WDFSPINLOCK", TypeWorkItem: "WDFWORKITEM",
 	TypeInterrupt: "WDFINTERRUPT", TypeTimer: "WDFTIMER",
 	TypeKey: "WDFKEY", TypeString: "WDFSTRING", TypeCollection: "WDFCOLLECTION", TypeDMAEnabler: "WDFDMAENABLER",
-	TypeCommonBuffer: "WDFCOMMONBUFFER", TypeLookaside: "WDFLOOKASIDE",
+	TypeCommonBuffer: "WDFCOMMONBUFFER", TypeDMATransaction: "WDFDMATRANSACTION", TypeIoTarget: "WDFIOTARGET", TypeFileObject: "WDFFILEOBJECT", TypeLookaside: "WDFLOOKASIDE",
 	TypeChildList: "WDFCHILDLIST", TypeWmiProvider: "WDFWMIPROVIDER", TypeWmiInstance: "WDFWMIINSTANCE",
 }
 

@@ -33,7 +33,10 @@ func (s *Sys) CancelRequest(h WDFREQUEST) bool {
 	if row.phase != requestSent {
 		return s.LeaveBool(false)
 	}
-	row.irpCancelled = true
+	s.cancelIRP(r)
+	if row.send != 0 {
+		return s.LeaveBool(s.cancelSending(row.send, false))
+	}
 	if !row.cancelRoutine {
 		return s.LeaveBool(false)
 	}
@@ -179,6 +182,10 @@ func (s *Sys) markCancelable(r requestID, cancel Callback, ex bool) NTSTATUS {
 	}
 	row := &f.requests[r]
 	q := row.queue
+	if q == 0 {
+		s.verifierBreak("WdfRequestMarkCancelable", "IOQ-8", "%s is marked cancelable, but the driver does not have it from a queue", f.requestName(r))
+		return StatusInvalidDeviceRequest
+	}
 	s.queueLock(q)
 	row.marked, row.cancelCallback, row.heldAtMark = true, cancel, [2]uint64{}
 	if !ex {

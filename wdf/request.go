@@ -65,22 +65,28 @@ type request struct {
 	code           uint32 // of an I/O control
 	inputLength    uint64
 	outputLength   uint64
-	systemBuffer   uint64 // buffered I/O; 0: none
-	fromApp        bool   // the framework made it for an IRP
+	fromApp        bool // the framework made it for an IRP
+	requestBuffers
 
 	// The IRP.
 	phase         requestPhase
-	irpCancelled  bool // Irp->Cancel
-	cancelRoutine bool // set while the IRP can be cancelled: whoever clears it has the request
+	irpCancelled  bool     // Irp->Cancel
+	cancelRoutine bool     // set while the IRP can be cancelled: whoever clears it has the request
+	sender        int32    // thread
+	file          int32    // in the table of files, 0: none
+	openStatus    NTSTATUS // of its open
+	transactions  int32    // DMA transactions under way with its buffers
 	status        NTSTATUS
 	information   uint64
 	output        uint64 // what the sender gets
+	irpBlock      uint64 // IRP in memory, 0: nobody asked for it
 
 	// The request.
 	queue                queueID // whose it is, 0: none yet
 	queueLink, ownerLink requestLink
 	fromQueue            bool // the queue is to be told of its end
 	owned                bool // the driver has it: it was presented or retrieved
+	inCaller             bool // EvtIoInCallerContext has it
 	presented            bool // it was so once: the callbacks of its attributes count
 	completed            bool // its end has begun
 	cancelled            bool // the framework knows that it is cancelled
@@ -94,6 +100,14 @@ type request struct {
 	answer               stopAnswer // what WdfRequestStopAcknowledge said
 	inputMemory          id         // WDFMEMORY of the buffer
 	outputMemory         id
+
+	// Requests that are sent to an I/O target.
+	next              nextStack
+	completion        Callback
+	completionContext uint64
+	send              int32  // in the table of sendings, 0: the driver below does not have it
+	sendCancelled     bool   // WdfRequestCancelSentRequest
+	params            uint64 // WDF_REQUEST_COMPLETION_PARAMS in memory, 0: none
 }
 
 // length returns the bytes of a read or write.
@@ -103,11 +117,6 @@ func (r *request) length() uint64 {
 	}
 	return r.inputLength
 }
-
-// Where IRPs would lie in memory, for reports.
-const irpBase = 0xFFFFE0ED_00000000
-
-func (r requestID) irp() uint64 { return irpBase + uint64(r)<<9 }
 
 func (f *Framework) requestName(r requestID) string {
 	return f.m.NameOf(uint64(f.requests[r].object.handle()))
@@ -146,8 +155,11 @@ func (s *Sys) verifyOwned(r requestID, verb string) NTSTATUS {
 		return StatusSuccess
 	}
 	where := "it is in a queue"
-	if row.completed {
+	switch {
+	case row.completed:
 		where = "it was completed"
+	case !row.fromApp:
+		where = "it has made it itself: delete it instead"
 	}
 	text := fmt.Sprintf("%s is %s, but the driver does not have it: %s", s.f.requestName(r), verb, where)
 	if !s.f.m.Profile().FrameworkVerifier {
@@ -178,19 +190,14 @@ func (s *Sys) verifyAlive(r requestID, routine string) bool {
 }
 
 var (
-	svcWdfRequestSetInformation       = kernel.NewService("WdfRequestSetInformation")
-	svcWdfRequestGetInformation       = kernel.NewService("WdfRequestGetInformation")
-	svcWdfRequestGetStatus            = kernel.NewService("WdfRequestGetStatus")
-	svcWdfRequestGetParameters        = kernel.NewService("WdfRequestGetParameters")
-	svcWdfRequestGetRequestorMode     = kernel.NewService("WdfRequestGetRequestorMode")
-	svcWdfRequestGetIoQueue           = kernel.NewService("WdfRequestGetIoQueue")
-	svcWdfRequestGetFileObject        = kernel.NewService("WdfRequestGetFileObject")
-	svcWdfRequestForwardToIoQueue     = kernel.NewService("WdfRequestForwardToIoQueue")
-	svcWdfRequestRequeue              = kernel.NewService("WdfRequestRequeue")
-	svcWdfRequestRetrieveInputBuffer  = kernel.NewService("WdfRequestRetrieveInputBuffer")
-	svcWdfRequestRetrieveOutputBuffer = kernel.NewService("WdfRequestRetrieveOutputBuffer")
-	svcWdfRequestRetrieveInputMemory  = kernel.NewService("WdfRequestRetrieveInputMemory")
-	svcWdfRequestRetrieveOutputMemory = kernel.NewService("WdfRequestRetrieveOutputMemory")
+	svcWdfRequestSetInformation   = kernel.NewService("WdfRequestSetInformation")
+	svcWdfRequestGetInformation   = kernel.NewService("WdfRequestGetInformation")
+	svcWdfRequestGetStatus        = kernel.NewService("WdfRequestGetStatus")
+	svcWdfRequestGetParameters    = kernel.NewService("WdfRequestGetParameters")
+	svcWdfRequestGetRequestorMode = kernel.NewService("WdfRequestGetRequestorMode")
+	svcWdfRequestGetIoQueue       = kernel.NewService("WdfRequestGetIoQueue")
+	svcWdfRequestForwardToIoQueue = kernel.NewService("WdfRequestForwardToIoQueue")
+	svcWdfRequestRequeue          = kernel.NewService("WdfRequestRequeue")
 )
 
 // WdfRequestSetInformation sets the number of bytes that WdfRequestComplete will
@@ -282,16 +289,6 @@ func (s *Sys) WdfRequestGetIoQueue(h WDFREQUEST) (queue WDFQUEUE) {
 	return queue
 }
 
-// WdfRequestGetFileObject returns the file object that a request came through. A
-// device gets none without WdfDeviceInitSetFileObjectConfig: 0; with it the open
-// stops the run. IRQL <= DISPATCH_LEVEL (fxrequestapi.cpp).
-func (s *Sys) WdfRequestGetFileObject(h WDFREQUEST) Handle {
-	s.Enter(svcWdfRequestGetFileObject, uint64(h))
-	s.verifyOwned(s.request(h), "asked for its file object")
-	s.LeaveVoid()
-	return 0
-}
-
 // WdfRequestForwardToIoQueue puts a request that the driver has at the end of
 // another queue of the device, which may present it before the routine returns.
 // STATUS_WDF_BUSY: that queue accepts none, and the driver still has the request.
@@ -363,87 +360,4 @@ func (s *Sys) WdfRequestRequeue(h WDFREQUEST) NTSTATUS {
 	s.requeue(q, r)
 	s.dispatch(q, 0)
 	return s.LeaveStatus(StatusSuccess)
-}
-
-// buffer returns the buffer of a request for one direction. A request that has
-// none there is STATUS_INVALID_DEVICE_REQUEST, one of no bytes
-// STATUS_BUFFER_TOO_SMALL.
-func (s *Sys) buffer(r requestID, routine string, output bool) (addr, length uint64, st NTSTATUS) {
-	row := &s.f.requests[r]
-	wrong := RequestTypeRead
-	length = row.inputLength
-	if output {
-		wrong, length = RequestTypeWrite, row.outputLength
-	}
-	switch {
-	case !s.verifyAlive(r, routine):
-		return 0, 0, StatusInternalError
-	case row.typ == wrong:
-		return 0, 0, StatusInvalidDeviceRequest
-	case length == 0:
-		return 0, 0, StatusBufferTooSmall
-	}
-	return row.systemBuffer, length, StatusSuccess
-}
-
-// WdfRequestRetrieveInputBuffer returns the bytes that came with a write or an
-// I/O control; STATUS_BUFFER_TOO_SMALL if they are fewer than minimum. The buffer
-// goes with the request. IRQL <= DISPATCH_LEVEL.
-func (s *Sys) WdfRequestRetrieveInputBuffer(h WDFREQUEST, minimum uint64) (buffer, length uint64, st NTSTATUS) {
-	s.Enter(svcWdfRequestRetrieveInputBuffer, uint64(h), minimum)
-	return s.retrieveBuffer(h, "WdfRequestRetrieveInputBuffer", minimum, false)
-}
-
-// WdfRequestRetrieveOutputBuffer returns the room for what a read or an I/O
-// control asks for; STATUS_BUFFER_TOO_SMALL if it is less than minimum. With
-// buffered I/O it is the same memory as the input of an I/O control. IRQL <=
-// DISPATCH_LEVEL.
-func (s *Sys) WdfRequestRetrieveOutputBuffer(h WDFREQUEST, minimum uint64) (buffer, length uint64, st NTSTATUS) {
-	s.Enter(svcWdfRequestRetrieveOutputBuffer, uint64(h), minimum)
-	return s.retrieveBuffer(h, "WdfRequestRetrieveOutputBuffer", minimum, true)
-}
-
-func (s *Sys) retrieveBuffer(h WDFREQUEST, routine string, minimum uint64, output bool) (buffer, length uint64, st NTSTATUS) {
-	buffer, length, st = s.buffer(s.request(h), routine, output)
-	if !st.Failed() && length < minimum {
-		buffer, length, st = 0, 0, StatusBufferTooSmall
-	}
-	return buffer, length, s.LeaveStatus(st)
-}
-
-// WdfRequestRetrieveInputMemory returns the memory object of the bytes that came
-// with a request. It goes with the request. IRQL <= DISPATCH_LEVEL.
-func (s *Sys) WdfRequestRetrieveInputMemory(h WDFREQUEST) (WDFMEMORY, NTSTATUS) {
-	s.Enter(svcWdfRequestRetrieveInputMemory, uint64(h))
-	return s.retrieveMemory(h, "WdfRequestRetrieveInputMemory", false)
-}
-
-// WdfRequestRetrieveOutputMemory returns the memory object of the room for the
-// output. IRQL <= DISPATCH_LEVEL.
-func (s *Sys) WdfRequestRetrieveOutputMemory(h WDFREQUEST) (WDFMEMORY, NTSTATUS) {
-	s.Enter(svcWdfRequestRetrieveOutputMemory, uint64(h))
-	return s.retrieveMemory(h, "WdfRequestRetrieveOutputMemory", true)
-}
-
-func (s *Sys) retrieveMemory(h WDFREQUEST, routine string, output bool) (WDFMEMORY, NTSTATUS) {
-	r := s.request(h)
-	addr, length, st := s.buffer(r, routine, output)
-	if st.Failed() {
-		return 0, s.LeaveStatus(st)
-	}
-	row := &s.f.requests[r]
-	m := row.inputMemory
-	if output {
-		m = row.outputMemory
-	}
-	if m == 0 {
-		m = s.addMemory(memory{buffer: addr, size: length, request: r}, row.object, nil)
-		s.f.objects[m].noDelete = true
-		if row = &s.f.requests[r]; output {
-			row.outputMemory = m
-		} else {
-			row.inputMemory = m
-		}
-	}
-	return m.handle(), s.LeaveStatus(StatusSuccess)
 }

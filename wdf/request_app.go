@@ -16,6 +16,7 @@ type RequestParams struct {
 	IoControlCode uint32
 	Input         []byte // write, I/O control
 	OutputLength  uint64 // read, I/O control: bytes of room for the answer
+	Output        []byte // I/O control with METHOD_IN_DIRECT or METHOD_NEITHER: what is in that room before
 }
 
 // RequestResult is what a sender gets back.
@@ -64,13 +65,11 @@ func (s *Sys) PrepareRequest(device WDFDEVICE, p RequestParams) WDFREQUEST {
 	default:
 		s.Unsupported(fmt.Sprintf("requests of type 0x%X", uint32(p.Type)))
 	}
-	if !p.Type.transfers() && p.IoControlCode&3 != 0 {
-		s.Unsupported(fmt.Sprintf("I/O control 0x%X: transfer methods other than METHOD_BUFFERED", p.IoControlCode))
+	row.outputLength = max(row.outputLength, uint64(len(p.Output)))
+	if p.Type != RequestTypeDeviceControlInternal {
+		row.file, row.openStatus = s.fileOf(dev)
 	}
-	if size := max(row.inputLength, row.outputLength); size > 0 {
-		row.systemBuffer = f.m.Mem.Alloc(size, kernel.PoolTag("IoSB"), false, s.ActivationID())
-		f.m.Mem.Write(row.systemBuffer, p.Input[:row.inputLength])
-	}
+	s.prepareBuffers(&row, &p)
 	f.requests = append(f.requests, row)
 	r := requestID(len(f.requests) - 1)
 	var a *ObjectAttributes
@@ -105,9 +104,9 @@ func (s *Sys) SubmitRequest(h WDFREQUEST) {
 		s.Enter(svc, uint64(dev.handle()), uint64(h), uint64(f.requests[r].code))
 	}
 	s.Step()
-	s.checkOpen(r)
 	row := &f.requests[r]
-	row.phase = requestSent
+	row.phase, row.sender = requestSent, int32(s.ID())
+	f.files[row.file].requests++
 	region := s.IRQL() <= APCLevel
 	if region {
 		s.EnterRegion()
@@ -119,7 +118,11 @@ func (s *Sys) SubmitRequest(h WDFREQUEST) {
 		st = StatusPending
 		f.objects[row.object].parent = dev
 		f.adopt(dev, row.object)
-		s.dispatch(q, r)
+		if c := s.device(dev).settings.inCallerContext; c != 0 {
+			s.tellInCaller(r, c)
+		} else {
+			s.dispatch(q, r)
+		}
 	}
 	if region {
 		s.LeaveRegion()
@@ -133,17 +136,21 @@ func (s *Sys) SubmitRequest(h WDFREQUEST) {
 func (s *Sys) route(r requestID) (queueID, NTSTATUS) {
 	f := s.f
 	row := &f.requests[r]
-	if row.device == 0 || f.objects[row.device].state != live {
+	switch {
+	case row.device == 0, f.objects[row.device].state != live:
 		return 0, StatusNoSuchDevice
+	case row.openStatus.Failed():
+		return 0, row.openStatus
 	}
 	if d := s.device(row.device); !d.accepting && !d.surprise {
 		return 0, StatusNoSuchDevice
 	}
-	if max(row.inputLength, row.outputLength) > 0 && row.systemBuffer == 0 {
+	if row.noBuffer {
 		return 0, StatusInsufficientResources
 	}
 	q := f.queueFor(row.device, row.typ)
 	switch {
+	case s.device(row.device).settings.inCallerContext != 0:
 	case q == 0:
 		return 0, StatusInvalidDeviceRequest
 	case !f.queues[q].accepts || f.queues[q].gone:
@@ -164,6 +171,7 @@ func (s *Sys) AwaitRequest(h WDFREQUEST) RequestResult {
 		f.m.Mem.Free(p, s.ActivationID())
 		f.requests[r].output = 0
 	}
+	s.freeUserBuffers(r)
 	s.LeaveStatus(result.Status)
 	return result
 }

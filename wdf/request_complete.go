@@ -78,7 +78,7 @@ func (s *Sys) verifyCompletion(r requestID, status NTSTATUS) {
 		limit = row.inputLength
 	case RequestTypeDeviceControl:
 		checked = limit > 0
-	case RequestTypeDeviceControlInternal:
+	case RequestTypeDeviceControlInternal, RequestTypeCreate:
 		checked = false
 	}
 	if !checked || status.Failed() || row.information <= limit || !f.m.Profile().FrameworkVerifier {
@@ -87,7 +87,7 @@ func (s *Sys) verifyCompletion(r requestID, status NTSTATUS) {
 	// WDF_REQUEST_FATAL_ERROR_INFORMATION_LENGTH_MISMATCH_DATA
 	data := f.m.Mem.Alloc(40, kernel.PoolTag("FxRq"), false, s.ActivationID())
 	f.m.Mem.Store(data, 8, uint64(row.object.handle()))
-	f.m.Mem.Store(data+8, 8, r.irp())
+	f.m.Mem.Store(data+8, 8, s.f.irp(r))
 	f.m.Mem.Store(data+16, 4, limit)
 	f.m.Mem.Store(data+24, 8, row.information)
 	f.m.Mem.Store(data+32, 1, uint64(row.typ))
@@ -104,6 +104,9 @@ func (s *Sys) finish(r requestID, status NTSTATUS) {
 	s.Begin(svcFinishRequest, uint64(f.requests[r].object.handle()), uint64(status))
 	row := &f.requests[r]
 	i, q := row.object, row.queue
+	if row.send != 0 {
+		s.BugCheck(0x44, [4]uint64{s.f.irp(r)}, "IOQ-6", f.requestName(r)+" is completed while the driver below has it, which completes it, too")
+	}
 	s.Released(uint64(i.handle()))
 	row.completed, row.owned = true, false
 	if !row.presented {
@@ -139,12 +142,16 @@ func (s *Sys) disposeEarly(r requestID) {
 	}
 	s.dispose(i)
 	for c := f.objects[i].firstChild; c != 0; c = f.objects[i].firstChild {
-		if n := f.objects[c].references; n > 1 && (c == f.requests[r].inputMemory || c == f.requests[r].outputMemory) {
+		if n := f.objects[c].references; n > 1 && f.objects[c].typ == TypeMemory && f.memories[f.objects[c].index].request == r {
 			s.BugCheck(0x10D, [4]uint64{3, uint64(i.handle()), uint64(n - 1)}, "MemAfterReqCompleted", fmt.Sprintf(
 				"%s is completed while %d references to its %s are left", f.requestName(r), n-1, f.m.NameOf(uint64(c.handle()))))
 		}
 		f.unlink(c)
 		s.release(c)
+	}
+	if n := f.requests[r].transactions; n > 0 {
+		s.BugCheck(0x10D, [4]uint64{3, uint64(i.handle()), uint64(n)}, "IOQ-10", fmt.Sprintf(
+			"%s is completed while %d DMA transactions transfer its data", f.requestName(r), n))
 	}
 	if calls {
 		s.SetPosition(atWaiting)
@@ -163,28 +170,9 @@ func (s *Sys) completeIRP(r requestID, status NTSTATUS) {
 		f.remove(row.queue, row.queueLink.list, r)
 	}
 	row.status, row.phase = wdmStatus(status), requestDone
-	if row.status>>30 != 3 {
-		s.returnOutput(r)
-	}
-	if row.systemBuffer != 0 {
-		s.FreeBlock(row.systemBuffer)
-		row.systemBuffer = 0
-	}
+	f.files[row.file].requests--
+	s.freeBuffers(r)
 	s.note(trace.Framework, f.requestName(r), "ends with %s, %d bytes", trace.StatusName(uint32(row.status)), row.information)
-}
-
-// returnOutput copies the output to where the sender can read it.
-func (s *Sys) returnOutput(r requestID) {
-	f := s.f
-	row := &f.requests[r]
-	n := min(row.information, row.outputLength)
-	if n == 0 || row.typ == RequestTypeWrite || row.systemBuffer == 0 {
-		return
-	}
-	p := make([]byte, n)
-	f.m.Mem.Read(row.systemBuffer, p)
-	row.output = f.m.Mem.Alloc(n, kernel.PoolTag("User"), false, s.ActivationID())
-	f.m.Mem.Write(row.output, p)
 }
 
 // checkIRP does what Driver Verifier checks when an IRP is completed.
@@ -195,12 +183,12 @@ func (s *Sys) checkIRP(r requestID, status NTSTATUS) {
 	name := s.f.requestName(r)
 	switch irql := s.IRQL(); {
 	case irql > DispatchLevel:
-		s.BugCheck(0xC9, [4]uint64{0x0E, uint64(irql), r.irp()}, "IOQ-6", name+" is completed at "+trace.LevelName(irql)+
+		s.BugCheck(0xC9, [4]uint64{0x0E, uint64(irql), s.f.irp(r)}, "IOQ-6", name+" is completed at "+trace.LevelName(irql)+
 			", above DISPATCH_LEVEL")
 	case status == StatusPending:
-		s.BugCheck(0xC9, [4]uint64{0x06, uint64(status), r.irp()}, "IOQ-6", name+" is completed with STATUS_PENDING")
+		s.BugCheck(0xC9, [4]uint64{0x06, uint64(status), s.f.irp(r)}, "IOQ-6", name+" is completed with STATUS_PENDING")
 	case s.f.requests[r].cancelRoutine:
-		s.BugCheck(0xC9, [4]uint64{0x07, s.f.thunks.cancelRoutine, r.irp()}, "IOQ-10", name+
+		s.BugCheck(0xC9, [4]uint64{0x07, s.f.thunks.cancelRoutine, s.f.irp(r)}, "IOQ-10", name+
 			" is completed while it is marked cancelable: its cancel routine is still set")
 	}
 }

@@ -259,7 +259,7 @@ func TestIOQ1Refused(t *testing.T) {
 	for _, test := range []func(x *ioBench, s *wdf.Sys){
 		func(x *ioBench, s *wdf.Sys) { x.send(s, wdf.RequestParams{Type: wdf.RequestTypeCreate}) },
 		func(x *ioBench, s *wdf.Sys) {
-			x.send(s, wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: 0x222001})
+			x.send(s, wdf.RequestParams{Type: wdf.RequestTypeDeviceControlInternal, IoControlCode: 0x222001})
 		},
 	} {
 		ioScenario(t, driver{}, []queueSpec{{kind: wdf.IoQueueDispatchManual}}, func(x *ioBench) {

@@ -49,6 +49,9 @@ const (
 	StatusPowerStateInvalid            NTSTATUS = 0xC00002D3
 	StatusRetry                        NTSTATUS = 0xC000022D
 	StatusInvalidDeviceObjectParameter NTSTATUS = 0xC0000369
+	StatusMoreProcessingRequired       NTSTATUS = 0xC0000016
+	StatusWdfTooFragmented             NTSTATUS = 0xC020020A
+	StatusAccessViolation                       = kernel.StatusAccessViolation
 )
 
 // IRQL values (IRQL-2).
@@ -75,6 +78,7 @@ type Framework struct {
 
 	configSpace ConfigSpace // nil: none
 	pnpManager  PnpManager  // nil: none
+	lower       func(LowerRequest) LowerAnswer
 }
 
 // NewFramework puts the framework on a machine.
@@ -86,6 +90,8 @@ func NewFramework(m *kernel.Machine) *Framework {
 	f.requests = make([]request, 1)
 	f.childLists = make([]childList, 1)
 	f.childRows = make([]child, 1)
+	f.sendings = make([]sending, 1)
+	f.files = make([]file, 1)
 	f.registerThunks()
 	m.Attach(f)
 	return f

@@ -30,6 +30,10 @@ type tables struct {
 
 	collections   []collectionItem
 	dmaEnablers   []dmaEnabler
+	transactions  []dmaTransaction
+	targets       []ioTarget
+	sendings      []sending // number 0: none
+	files         []file    // number 0: none
 	commonBuffers []commonBuffer
 	strings       []stringObject
 	keys          []key
@@ -68,6 +72,10 @@ func (t *tables) clone() tables {
 
 		collections:   slices.Clone(t.collections),
 		dmaEnablers:   slices.Clone(t.dmaEnablers),
+		transactions:  slices.Clone(t.transactions),
+		targets:       slices.Clone(t.targets),
+		sendings:      slices.Clone(t.sendings),
+		files:         slices.Clone(t.files),
 		commonBuffers: slices.Clone(t.commonBuffers),
 		strings:       slices.Clone(t.strings),
 		keys:          slices.Clone(t.keys),
@@ -113,6 +121,10 @@ func (f *Framework) AppendState(b []byte) []byte {
 	b = rows(b, f.memories)
 	b = rows(b, f.collections)
 	b = rows(b, f.dmaEnablers)
+	b = rows(b, f.transactions)
+	b = rows(b, f.targets)
+	b = rows(b, f.sendings)
+	b = rows(b, f.files)
 	b = rows(b, f.commonBuffers)
 	b = rows(b, f.strings)
 	b = rows(b, f.childLists)
@@ -136,7 +148,7 @@ type thunks struct {
 	driverDPC, timer, timerWork, work        uint64
 	delete, dispatchWork, dispatchDPC        uint64
 	stopReached, purgeReached, cancelRoutine uint64
-	destroy                                  uint64
+	destroy, sendTimer                       uint64
 	idleTimer, idlePower, enumerate, failed  uint64
 }
 
@@ -152,6 +164,7 @@ func (f *Framework) registerThunks() {
 	add(&f.thunks.timer, "TimerDpcThunk", (*Sys).timerThunk)
 	add(&f.thunks.timerWork, "TimerWorkItemThunk", (*Sys).timerWorkThunk)
 	add(&f.thunks.work, "WorkItemThunk", (*Sys).workItemThunk)
+	add(&f.thunks.sendTimer, "SendTimerDpcThunk", (*Sys).sendTimerThunk)
 	add(&f.thunks.delete, "DeferredDelete", (*Sys).deferredDelete)
 	add(&f.thunks.destroy, "DeferredDestroy", func(s *Sys, a kernel.Args) uint64 {
 		s.destroy(id(a[0]))
@@ -180,6 +193,16 @@ func (s *Sys) rundown(i id) {
 		s.rundownQueue(n)
 	case TypeCommonBuffer:
 		s.rundownCommonBuffer(n)
+	case TypeDMATransaction:
+		s.rundownTransaction(n)
+	case TypeIoTarget:
+		s.rundownTarget(n)
+	case TypeFileObject:
+		s.rundownFile(n)
+	case TypeRequest:
+		if r := requestID(n); !s.f.requests[r].next.current {
+			s.forgetNext(r)
+		}
 	}
 }
 
@@ -212,8 +235,15 @@ func (s *Sys) freeBody(i id) {
 		free(f.queues[n].kdpc)
 	case TypeMemory:
 		free(f.memories[n].owned)
+		s.FreeMDL(f.memories[n].mdl)
 	case TypeRequest:
-		free(f.requests[n].systemBuffer)
+		if f.requests[n].send == 0 {
+			free(f.requests[n].systemBuffer)
+		}
+		free(f.requests[n].params)
+		s.freeIRP(requestID(n))
+	case TypeFileObject:
+		free(f.files[n].name)
 	case TypeString:
 		free(f.strings[n].buffer)
 	case TypeCollection:

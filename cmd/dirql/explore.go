@@ -18,7 +18,7 @@ import (
 
 func newExploreCommand() *cobra.Command {
 	var o dirql.ExploreOptions
-	var scenario, budget, dir, strategy string
+	var scenario, budget, dir, strategy, faults string
 	cmd := &cobra.Command{
 		Use:   "explore NAME|FILE.sys",
 		Short: "Run a driver under many schedules and show each way in which it breaks",
@@ -45,6 +45,9 @@ nothing has not shown that there is nothing: the last lines say what it covered.
 			if o.Strategy, err = strategyOf(strategy); err != nil {
 				return err
 			}
+			if o.Faults, err = dirql.ParseFaults(faults); err != nil {
+				return fmt.Errorf("--fault: %w", err)
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			if limit > 0 {
@@ -61,6 +64,7 @@ nothing has not shown that there is nothing: the last lines say what it covered.
 	f.StringVar(&strategy, "strategy", "auto", "auto, random, bounded or exhaustive")
 	f.IntVar(&o.Preemptions, "preemptions", 1, "with --strategy bounded: how often a processor that could go on may have to wait")
 	f.IntVar(&o.Interrupts, "interrupts", 1, "with --strategy bounded: how many events may come at any time")
+	f.StringVar(&faults, "fault", "", "what can go wrong around the driver: alloc, cancel, remove, with commas between them")
 	f.IntVar(&o.Workers, "workers", 1, "machines that run at the same time")
 	f.StringVar(&scenario, "scenario", "", "for a .sys file: the scenario to run it in (default: the one of the same name)")
 	f.StringVarP(&dir, "out", "o", ".", "directory for the replay files")
@@ -121,7 +125,7 @@ func showDiscovery(w io.Writer, d *dirql.Discovery, n int, dir string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := d.Report.WriteText(w, false); err != nil {
+	if err := d.Report.Until(d.Finding.Time).WriteText(w, false); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w, "\nFound in run %d (%s); reduced from %d to %d deviations from the default schedule.\nAgain: dirql replay %s\n\n",
@@ -155,6 +159,9 @@ func coverage(w io.Writer, r *dirql.ExploreReport, took time.Duration) error {
 	fmt.Fprintf(w, "%d runs in %.1f s (%.0f a second), %.0f decisions each.\n", r.Runs, took.Seconds(), float64(r.Runs)/took.Seconds(),
 		float64(r.Decisions)/float64(max(r.Runs, 1)))
 	fmt.Fprintf(w, "%d memory cells are used by more than one activation; %d different pairs of accesses to them were seen.\n", r.Visible, r.Pairs)
+	if r.Faulty > 0 {
+		fmt.Fprintf(w, "Something went wrong around the driver in %d of the runs, as --fault allows.\n", r.Faulty)
+	}
 	if r.Bounded > 0 {
 		fmt.Fprintf(w, "%d runs reached a bound of the machine.\n", r.Bounded)
 	}

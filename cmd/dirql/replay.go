@@ -14,6 +14,7 @@ import (
 func newReplayCommand() *cobra.Command {
 	var output outputOptions
 	var driver string
+	var stopAt float64
 	cmd := &cobra.Command{
 		Use:   "replay FILE.dirql",
 		Short: "Repeat exactly a run that explore has found",
@@ -36,6 +37,9 @@ so.`,
 			}
 			report, err := s.Again(p)
 			if report != nil {
+				if stopAt > 0 {
+					report = report.Until(uint64(stopAt * 1000))
+				}
 				if err := printReport(cmd.OutOrStdout(), report, &output); err != nil {
 					return err
 				}
@@ -51,6 +55,7 @@ so.`,
 		},
 	}
 	cmd.Flags().StringVar(&driver, "driver", "", "the driver's file, if it is not where it was")
+	cmd.Flags().Float64Var(&stopAt, "stop-at", 0, "show the run up to this time only, in microseconds as in the first column")
 	output.addTo(cmd)
 	return cmd
 }

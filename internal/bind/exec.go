@@ -45,6 +45,7 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 		case x86.StopVisible:
 			a := &c.Access
 			t.Access(a.Addr, int(a.Size), a.Kind != x86.Read, a.Kind == x86.ReadWrite, c.Pending(), c.RIP)
+			t.CheckUser(a.Addr)
 			d.tell(t, a)
 			c.Allow()
 		case x86.StopDevice:

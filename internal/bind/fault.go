@@ -67,6 +67,9 @@ func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
 		t.BugCheckStack(0x7F, [4]uint64{8, f.Addr}, "kernel stack", fmt.Sprintf(
 			"the kernel stack of %d bytes is used up: recursion, or too many local variables", stackPages*mem.PageSize), d.callStack(c))
 	}
+	if f.Access != mem.Fetch {
+		t.CheckUser(f.Addr)
+	}
 	t.GuestFault(f, c.RIP, d.callStack(c))
 	// Without special pool the access is done all the same (VER-7).
 	if f.Access == mem.Load {

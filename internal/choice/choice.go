@@ -16,9 +16,10 @@ const (
 	Step   Kind = iota // which processor steps next, or which free event happens
 	Target             // which processor of the affinity set gets an interrupt
 	Device             // a device model asks
+	Fault              // whether something goes wrong that can: 1
 )
 
-func (k Kind) String() string { return [...]string{"step", "target", "device"}[k] }
+func (k Kind) String() string { return [...]string{"step", "target", "device", "fault"}[k] }
 
 // Alternative is one of the possibilities at a point.
 type Alternative struct {

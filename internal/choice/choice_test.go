@@ -92,7 +92,7 @@ func TestRecorder(t *testing.T) {
 }
 
 func TestKindNames(t *testing.T) {
-	for k, want := range map[choice.Kind]string{choice.Step: "step", choice.Target: "target", choice.Device: "device"} {
+	for k, want := range map[choice.Kind]string{choice.Step: "step", choice.Target: "target", choice.Device: "device", choice.Fault: "fault"} {
 		if k.String() != want {
 			t.Errorf("%d is %q", k, k)
 		}

@@ -16,6 +16,7 @@ type Subject interface {
 type Verdict struct {
 	Findings []Found
 	Bounded  bool // a bound of the machine was reached
+	Faulty   bool // something went wrong around the driver because the search decided so
 }
 
 // Found is a finding in a run. Two findings with the same identity are the same
@@ -51,6 +52,7 @@ type Discovery struct {
 type CampaignReport struct {
 	Runs        int
 	Bounded     int // runs that reached a bound of the machine
+	Faulty      int // runs in which something went wrong around the driver
 	Decisions   int // in all runs
 	Discoveries []*Discovery
 	Pairs       int // pairs of accesses of different activations that were seen
@@ -60,6 +62,18 @@ type CampaignReport struct {
 	// with decisions at all memory that more than one activation used in any of
 	// them.
 	Complete bool
+}
+
+// count counts a run.
+func (r *CampaignReport) count(v *Verdict, k *choice.Keeper) {
+	r.Runs++
+	r.Decisions += k.Asked
+	if v.Bounded {
+		r.Bounded++
+	}
+	if v.Faulty {
+		r.Faulty++
+	}
 }
 
 // keptLimit bounds the schedules that are kept for mutation.
@@ -103,11 +117,7 @@ func (s *search) run(n int) {
 		s.watch.Visible = nil
 	}
 	v := s.subject.Run(keeper, &s.watch)
-	s.report.Runs++
-	s.report.Decisions += keeper.Asked
-	if v.Bounded {
-		s.report.Bounded++
-	}
+	s.report.count(&v, keeper)
 	count.teach(s.e, everywhere)
 	news, _ := s.learner.run(s.watch.Records)
 	if news > 0 && len(s.kept) < keptLimit {

@@ -45,11 +45,28 @@ func polling(p *choice.Point) bool {
 	return false
 }
 
+// faultRate is how seldom something goes wrong that can.
+const faultRate = 16
+
+// other decides what is no step: anything is as likely, only faults are rare.
+func other(rng *choice.Rand, p *choice.Point) int {
+	if p.Kind == choice.Fault && rng.IntN(faultRate) != 0 {
+		return 0
+	}
+	return rng.IntN(len(p.Alternatives))
+}
+
 // walk takes each alternative with equal probability.
 type walk struct{ rng *choice.Rand }
 
-func (w *walk) Choose(p *choice.Point) int { return w.rng.IntN(len(p.Alternatives)) }
-func (w *walk) String() string             { return "walk" }
+func (w *walk) Choose(p *choice.Point) int {
+	if p.Kind != choice.Step {
+		return other(w.rng, p)
+	}
+	return w.rng.IntN(len(p.Alternatives))
+}
+
+func (w *walk) String() string { return "walk" }
 
 // estimates are running means over the runs so far.
 type estimates struct {
@@ -79,7 +96,7 @@ type remaining struct {
 
 func (r *remaining) Choose(p *choice.Point) int {
 	if p.Kind != choice.Step {
-		return r.rng.IntN(len(p.Alternatives))
+		return other(r.rng, p)
 	}
 	if polling(p) {
 		return 0
@@ -149,7 +166,7 @@ func newPCT(rng *choice.Rand, depth int, decisions float64) *pct {
 
 func (s *pct) Choose(p *choice.Point) int {
 	if p.Kind != choice.Step {
-		return s.rng.IntN(len(p.Alternatives))
+		return other(s.rng, p)
 	}
 	best := s.best(p)
 	for _, at := range s.changes {
@@ -230,7 +247,7 @@ func (s *pos) of(a *choice.Alternative) uint64 {
 
 func (s *pos) Choose(p *choice.Point) int {
 	if p.Kind != choice.Step {
-		return s.rng.IntN(len(p.Alternatives))
+		return other(s.rng, p)
 	}
 	if polling(p) {
 		return 0

@@ -71,11 +71,7 @@ func (s *systematic) pass() passEnd {
 		keeper := &choice.Keeper{Source: d}
 		s.watch.Records, s.watch.Visible = s.watch.Records[:0], s.learner.visible
 		v := s.subject.Run(keeper, &s.watch)
-		s.report.Runs++
-		s.report.Decisions += keeper.Asked
-		if v.Bounded {
-			s.report.Bounded++
-		}
+		s.report.count(&v, keeper)
 		for _, f := range v.Findings {
 			s.found.add(f, s.report.Runs-1, "systematic", keeper.Schedule)
 		}

@@ -12,7 +12,7 @@
 //	dpc.go        the ISR queues a DPC; the queue is drained when the IRQL drops
 //
 // Then thread.go and wait.go (threads and blocking), spinlock.go, timer.go and
-// clock.go (virtual time), workitem.go, memory.go and pool.go, bugcheck.go
+// clock.go (virtual time), workitem.go, memory.go, pool.go, mdl.go and user.go, bugcheck.go
 // (what a driver did wrong), snapshot.go and state.go.
 //
 // Rules that hold inside:

@@ -58,6 +58,17 @@ func (t *Thread) lower(irql uint8) {
 	t.settle()
 }
 
+// RaiseLevel and LowerLevel are KeRaiseIrql and KeLowerIrql for the framework's
+// own use, as part of the present step.
+func (t *Thread) RaiseLevel(irql uint8) (old uint8) { return t.raise(irql) }
+
+// LowerLevel: see RaiseLevel.
+func (t *Thread) LowerLevel(irql uint8) {
+	if irql < t.IRQL() {
+		t.lower(irql)
+	}
+}
+
 var (
 	svcKeGetCurrentIrql = NewService("KeGetCurrentIrql")
 	svcKeRaiseIrql      = NewService("KeRaiseIrql")

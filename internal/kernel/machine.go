@@ -141,6 +141,7 @@ type Machine struct {
 	events   []uint32             // scratch of alternatives
 	scratch  []byte               // scratch of Hash
 	watch    *Watch
+	faults   Faults
 	at       choice.Position   // of the present decision
 	names    map[uint64]string // names of objects for the trace; looked up only
 	named    []naming          // in which order names were given
@@ -174,6 +175,8 @@ type state struct {
 	windows    []window
 	findings   []Finding
 	classes    []classCount
+	failed     []uint64 // routines whose allocation has failed: see Faults
+	injected   int
 }
 
 // New returns a machine whose processors are idle at PASSIVE_LEVEL.

@@ -90,7 +90,7 @@ var (
 func (t *Thread) MmAllocateContiguousMemory(size, highest uint64) uint64 {
 	t.Enter(svcMmAllocateContiguousMemory, size, highest)
 	p := t.AllocatePool(false, (size+mem.PageSize-1)&^(mem.PageSize-1), tag("Cont"))
-	if pa, ok := t.m.Mem.Physical(p); ok && pa+size-1 > highest {
+	if pa, ok := t.m.Mem.Physical(p); p != 0 && ok && pa+size-1 > highest {
 		t.m.Mem.Free(p, t.ActivationID())
 		p = 0
 	}
@@ -241,6 +241,7 @@ func (t *Thread) pageableFault(addr uint64) bool {
 // above, as force IRQL checking does (IRQL-10). It looks at every page of the
 // size bytes at addr.
 func (t *Thread) checkPageable(addr uint64, size int, a mem.Access) {
+	t.CheckUser(addr)
 	if t.IRQL() < DispatchLevel {
 		return
 	}

@@ -42,6 +42,9 @@ func (t *Thread) ExAllocatePoolWithTag(poolType uint32, size uint64, tag uint32)
 func (t *Thread) AllocatePool(paged bool, size uint64, tag uint32) uint64 {
 	t.checkPoolLevel(paged, size, 0x01, 0x08, "allocated")
 	t.point(op{})
+	if t.allocationFails() {
+		return 0
+	}
 	p := t.m.Mem.Alloc(size, tag, paged, t.ActivationID())
 	if a := t.m.Mem.Find(p); a != nil {
 		a.Driver = true

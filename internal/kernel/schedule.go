@@ -202,6 +202,7 @@ const (
 	deviceEvent  = 1 << 31 // index into timed
 	quantumEvent = 1 << 30 // processor
 	timeEvent    = 1 << 29
+	faultEvent   = 1 << 28 // of Faults.Events
 )
 
 // alternatives lists what could happen next, the default first: this
@@ -238,8 +239,8 @@ func (m *Machine) alternatives(self *processor) []choice.Alternative {
 	if atRest && len(alts) > 0 && m.timeMatters() {
 		alts = append(alts, choice.Alternative{Event: true, ID: timeEvent})
 	}
-	m.alts = alts
-	return alts
+	m.alts = m.faultEvents(alts)
+	return m.alts
 }
 
 // alternative describes what p would do.
@@ -271,6 +272,8 @@ func (m *Machine) EventText(id uint32) string {
 		return fmt.Sprintf("the time slice of the thread on processor %d ends", id&^quantumEvent)
 	case id == timeEvent:
 		return "time passes"
+	case id&faultEvent != 0:
+		return fmt.Sprintf("fault %d happens", id&^faultEvent)
 	}
 	return fmt.Sprintf("event %d of the environment", id)
 }
@@ -286,6 +289,9 @@ func (m *Machine) happen(id uint32) {
 		p.turns++
 	case id == timeEvent:
 		m.advance()
+	case id&faultEvent != 0:
+		m.injected++
+		m.faults.Events.Happen(id &^ faultEvent)
 	default:
 		m.env.Happen(id)
 	}

@@ -78,5 +78,6 @@ func (s *state) clone() state {
 	c.windows = slices.Clone(s.windows)
 	c.findings = slices.Clone(s.findings)
 	c.classes = slices.Clone(s.classes)
+	c.failed = slices.Clone(s.failed)
 	return c
 }

@@ -126,7 +126,7 @@ func (t *Thread) appendState(b []byte) []byte {
 	if t.status == terminated {
 		return b
 	}
-	b = words(b, uint64(t.base)|b2u(t.foreground)<<8|uint64(uint8(t.priority))<<16, t.affinity, t.routine, mixed(t.args[:]))
+	b = words(b, uint64(t.base)|b2u(t.foreground)<<8|uint64(uint8(t.priority))<<16|uint64(t.process)<<32, t.affinity, t.routine, mixed(t.args[:]))
 	if t.status == ready || t.status == waiting {
 		b = words(b, t.rank())
 	}

@@ -14,6 +14,7 @@ const (
 	StatusPending               NTSTATUS = 0x00000103
 	StatusUnsuccessful          NTSTATUS = 0xC0000001
 	StatusInfoLengthMismatch    NTSTATUS = 0xC0000004
+	StatusAccessViolation       NTSTATUS = 0xC0000005
 	StatusInvalidParameter      NTSTATUS = 0xC000000D
 	StatusInvalidDeviceRequest  NTSTATUS = 0xC0000010
 	StatusBufferTooSmall        NTSTATUS = 0xC0000023

@@ -3,6 +3,7 @@ package kernel
 import (
 	"fmt"
 
+	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -66,6 +67,7 @@ type threadState struct {
 	op              op
 	wait            waitState
 	stack           []frame
+	process         mem.Process // of an application that has memory of its own: user.go
 }
 
 // baseLoop is what a thread does when it has nothing to do.
@@ -146,6 +148,7 @@ func (t *Thread) resume() {
 		t.co = t.m.pool.start(t.main)
 	}
 	t.turn, t.m.handedOn = !t.m.handedOn, false
+	t.m.Mem.UseProcess(t.process)
 	t.co.next()
 	if t.co.finished() {
 		t.m.pool.put(t.co)

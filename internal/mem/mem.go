@@ -105,6 +105,9 @@ type Space struct {
 	spare   []*[PageSize]byte
 	hash    Hash
 	hashing bool
+
+	processes [][]pte // user.go: pages of each process
+	current   Process // whose addresses are meant
 }
 
 // New returns an empty address space.

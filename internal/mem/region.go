@@ -33,6 +33,9 @@ type region struct {
 
 // entry returns the page table entry at addr, or nil.
 func (s *Space) entry(addr uint64) *pte {
+	if addr < UserEnd {
+		return s.userEntry(addr)
+	}
 	for i := range s.regions {
 		r := &s.regions[i]
 		if n := (addr - r.base) >> pageShift; n < uint64(len(r.ptes)) {
@@ -76,9 +79,23 @@ func (s *Space) Unmap(addr uint64, n int) {
 		at := addr + uint64(i)<<pageShift
 		if p := s.entry(at); p != nil && *p != (pte{frame: -1}) {
 			*p = pte{frame: -1}
-			s.mark(markUnmap, at&^(PageSize-1), 0)
+			s.markUnmapped(at &^ (PageSize - 1))
 		}
 	}
+}
+
+func (s *Space) markUnmapped(page uint64) {
+	if page < UserEnd {
+		page |= uint64(s.current) << 48
+	}
+	s.mark(markUnmap, page, 0)
+}
+
+// In reports whether an address belongs to the part of a region that is or was
+// mapped.
+func (s *Space) In(r Region, addr uint64) bool {
+	reg := &s.regions[r]
+	return (addr-reg.base)>>pageShift < uint64(len(reg.ptes))
 }
 
 func (s *Space) appendPages(r Region, n int, page func() pte) uint64 {

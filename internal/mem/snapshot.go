@@ -10,6 +10,8 @@ type Snapshot struct {
 	allocs  []Alloc
 	hash    Hash
 	hashing bool
+
+	processes [][]pte
 }
 
 // Snapshot freezes the present contents.
@@ -20,7 +22,7 @@ func (s *Space) Snapshot() *Snapshot {
 	s.dirty = s.dirty[:0]
 	n := &Snapshot{
 		frames: slices.Clone(s.frames), allocs: slices.Clone(s.allocs),
-		hash: s.hash, hashing: s.hashing,
+		hash: s.hash, hashing: s.hashing, processes: cloneProcesses(s.processes),
 	}
 	for i := range s.regions {
 		n.regions[i] = slices.Clone(s.regions[i].ptes)
@@ -41,5 +43,5 @@ func (s *Space) Restore(n *Snapshot) {
 	for i := range s.regions {
 		s.regions[i].ptes = append(s.regions[i].ptes[:0], n.regions[i]...)
 	}
-	s.hash, s.hashing = n.hash, n.hashing
+	s.hash, s.hashing, s.processes = n.hash, n.hashing, cloneProcesses(n.processes)
 }

@@ -68,7 +68,7 @@ func (f *Finding) facts(w io.Writer) {
 
 // where says on which processor, at which level and when.
 func (f *Finding) where() string {
-	when := fmt.Sprintf("%s us after the start", microseconds(f.Time))
+	when := fmt.Sprintf("%s us after the start", Microseconds(f.Time))
 	if f.CPU < 0 {
 		return "on no processor, " + when
 	}

@@ -54,7 +54,7 @@ func newLayout(out *bufio.Writer, rows []row, opt Options) *layout {
 		l.g, l.unit = unicodeGlyphs, "µs"
 	}
 	for i := range rows {
-		l.time = max(l.time, len(microseconds(rows[i].time)))
+		l.time = max(l.time, len(Microseconds(rows[i].time)))
 	}
 	l.shown = opt.shown(rows)
 	l.place(l.shown, opt.Width)
@@ -165,7 +165,7 @@ func (l *layout) wide(r *row) {
 	room := l.width - at - levelWidth
 	for i, text := range wrap(r.text, room, room-hang) {
 		if i == 0 {
-			fmt.Fprintf(&l.line, "%*s", l.time, microseconds(r.time))
+			fmt.Fprintf(&l.line, "%*s", l.time, Microseconds(r.time))
 			l.pad(at)
 			l.line.WriteString(r.level)
 		}
@@ -192,7 +192,7 @@ func (l *layout) narrow(r *row, c *column) {
 	}
 	for i, piece := range wrap(text, room, room-hang) {
 		if i == 0 {
-			fmt.Fprintf(&l.line, "%*s", l.time, microseconds(r.time))
+			fmt.Fprintf(&l.line, "%*s", l.time, Microseconds(r.time))
 		}
 		for j := range l.columns {
 			o := &l.columns[j]

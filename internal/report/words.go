@@ -20,8 +20,8 @@ func levelChange(from, to uint8) string {
 	return "IRQL " + levelName(from) + " -> " + levelName(to)
 }
 
-// microseconds shows a virtual time.
-func microseconds(ns uint64) string { return fmt.Sprintf("%d.%03d", ns/1000, ns%1000) }
+// Microseconds shows a virtual time.
+func Microseconds(ns uint64) string { return fmt.Sprintf("%d.%03d", ns/1000, ns%1000) }
 
 func threadName(name string) string {
 	if name == idleThread {
