@@ -95,20 +95,20 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 // inThread runs f in a foreground thread of the simulated machine until the
 // machine is at rest.
 func (r *rig) inThread(name string, f func(s *wdf.Sys)) {
-	r.spawn(name, 0, f)
+	r.spawn(kernel.ThreadParams{Name: name}, f)
 	r.run(name)
 }
 
 // spawn makes a foreground thread. Its body is handed over by number: a routine
 // of the machine is an address, and keeps what it was registered with.
-func (r *rig) spawn(name string, processors uint64, f func(s *wdf.Sys)) {
+func (r *rig) spawn(p kernel.ThreadParams, f func(s *wdf.Sys)) {
 	routine := r.m.InternalFunction("application thread", func(t *kernel.Thread, a kernel.Args) uint64 {
 		r.bodies[a[0]](r.f.Sys(t))
 		return 0
 	})
 	r.bodies = append(r.bodies, f)
-	r.m.NewThread(kernel.ThreadParams{Name: name, Role: "thread", Routine: routine, Affinity: processors, Foreground: true,
-		Args: kernel.Args{uint64(len(r.bodies) - 1)}})
+	p.Role, p.Routine, p.Foreground, p.Args = "thread", routine, true, kernel.Args{uint64(len(r.bodies) - 1)}
+	r.m.NewThread(p)
 }
 
 func (r *rig) run(what string) {
@@ -214,13 +214,13 @@ func (r *rig) startPhase(p *Phase) {
 	}
 	for i := range p.Applications {
 		a := &p.Applications[i]
-		r.spawn(a.Name, a.Processors, func(s *wdf.Sys) {
+		r.spawn(kernel.ThreadParams{Name: a.Name, Affinity: a.Processors, User: true}, func(s *wdf.Sys) {
 			a.Run(&App{s: s, r: r, name: a.Name})
 			s.CloseFiles()
 		})
 	}
 	if p.System != nil {
-		r.spawn("system", 0, func(s *wdf.Sys) { p.System(&System{s: s, r: r}) })
+		r.spawn(kernel.ThreadParams{Name: "system"}, func(s *wdf.Sys) { p.System(&System{s: s, r: r}) })
 	}
 }
 

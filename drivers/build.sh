@@ -21,7 +21,7 @@
 #
 #   apt-get install gcc-mingw-w64-x86-64
 #
-# and for edu-clang.sys also clang, lld-link and llvm-dlltool (apt-get install
+# and for edu-clang.sys and drivers with __try also clang, lld-link and llvm-dlltool (apt-get install
 # clang lld llvm); without them that file stays as it is. No header or library
 # of the WDK, of mingw-w64 or of a C runtime is used. The same compilers give
 # the same bytes; those in the repository come from Debian 12 (gcc 12.2,
@@ -65,6 +65,7 @@ lld_flags=(/driver:wdm /tsaware:no /subsystem:native,10.0 /entry:FxDriverEntry /
 	/nodefaultlib /Brepro /section:INIT,DER /opt:ref)
 
 have_gcc() { command -v $mingw-gcc >/dev/null && command -v $mingw-ld >/dev/null; }
+uses_seh() { grep -q '\b__try\b' "$1"; } # gcc does not have it
 have_clang() { command -v clang >/dev/null && command -v lld-link >/dev/null && command -v llvm-dlltool >/dev/null; }
 
 # definitions SOURCE prints what a driver can import from: .def files.
@@ -198,19 +199,24 @@ layouts() {
 
 # everything builds all drivers; DIR/drivers/NAME is where to ("." for in place).
 everything() {
-	local dir=$1 source to bug name
+	local dir=$1 source to bug name tool
 	layouts
 	for source in drivers/*/*.c; do
 		[[ $source != $include/* ]] || continue
+		tool=build_gcc
+		if uses_seh "$source"; then
+			have_clang || { printf 'no clang: %s stays as it is\n' "$source"; continue; }
+			tool=build_clang
+		fi
 		to=$dir/$(dirname "$source")
 		mkdir -p "$to/testdata"
-		build_gcc "$dir/${source%.c}.sys" "$source" false
+		$tool "$dir/${source%.c}.sys" "$source" $([[ $tool == build_gcc ]] && echo false || echo true)
 		verify "$dir/${source%.c}.sys"
 		for bug in $(grep -o '\bBUG_[A-Z0-9_]*[A-Z0-9]\b' "$source" | sort -u); do
 			name=${bug#BUG_}
 			name=${name,,}
 			name=$to/testdata/${name//_/-}.sys
-			build_gcc "$name" "$source" true "-D$bug"
+			$tool "$name" "$source" true "-D$bug"
 			verify "$name"
 		done
 		rmdir --ignore-fail-on-non-empty "$to/testdata"

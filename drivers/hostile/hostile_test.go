@@ -21,8 +21,8 @@ func TestHostileDrivers(t *testing.T) {
 		{"testdata/recurse.sys", "bug check 0x7F", "Deeper"},
 		{"testdata/jump.sys", "bug check 0x50", ""},
 		{"testdata/write-readonly.sys", "bug check 0xBE", "DriverEntry"},
-		{"testdata/trap.sys", "bug check 0x1E", "DriverEntry"},
-		{"testdata/divide.sys", "bug check 0x1E", "DriverEntry"},
+		{"testdata/trap.sys", "bug check 0x7E", "DriverEntry"},
+		{"testdata/divide.sys", "bug check 0x7E", "DriverEntry"},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			s := edu.Scenario()

@@ -14,6 +14,7 @@ type call struct {
 	cpu    *x86.CPU
 	caller uint64 // return address
 	r      *routine
+	over   bool // the guest code that made the call is given up
 }
 
 // arg returns argument n, from 0.

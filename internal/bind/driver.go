@@ -33,7 +33,7 @@ type Driver struct {
 	imports map[uint64]*routine         // by address; fixed after loading
 	types   map[uint64]*wdf.ContextType // by address of the WDF_OBJECT_CONTEXT_TYPE_INFO
 	exports map[string]uint64           // addresses that MmGetSystemRoutineAddress gave
-	running [][]*x86.CPU                // by thread: the nested calls of guest code
+	running [][]guestCall               // by thread: the nested calls of guest code
 	spare   []*x86.CPU
 
 	busRoutines uint64 // address of the first routine of BUS_INTERFACE_STANDARD

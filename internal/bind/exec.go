@@ -14,6 +14,13 @@ const slice = 10_000
 // loop for ever: 200 million instructions.
 const maxSlices = 20_000
 
+// guestCall is a call of guest code that is under way.
+type guestCall struct {
+	*x86.CPU
+	activation uint32
+	dispatch   *dispatch // of an exception in it, nil: none
+}
+
 // Execute implements kernel.Executor: it calls guest code at addr on the stack
 // of the thread, on top of what runs there, and returns RAX. The interpreter
 // stops before everything that is visible to others; the loop here lets the
@@ -36,7 +43,9 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 			if c.RIP == returnAddr {
 				return c.R[x86.RAX]
 			}
-			d.trap(t, c)
+			if d.trap(t, c) {
+				return c.R[x86.RAX]
+			}
 		case x86.StopLimit:
 			if slices == maxSlices {
 				d.endless(t, c)
@@ -97,7 +106,7 @@ func (d *Driver) enter(t *kernel.Thread, addr uint64, a kernel.Args) *x86.CPU {
 	c.R[x86.RCX], c.R[x86.RDX], c.R[x86.R8], c.R[x86.R9] = a[0], a[1], a[2], a[3]
 	sp := top - 0x48 // return address, 4 home slots, 2 arguments; RSP is 8 below a multiple of 16
 	c.R[x86.RSP] = sp
-	d.running[id] = append(d.running[id], c)
+	d.running[id] = append(d.running[id], guestCall{CPU: c, activation: t.ActivationID()})
 	d.push(t, sp, returnAddr)
 	d.push(t, sp+0x28, a[4])
 	d.push(t, sp+0x30, a[5])
@@ -115,13 +124,14 @@ func (d *Driver) push(t *kernel.Thread, addr, v uint64) {
 func (d *Driver) leave(t *kernel.Thread) {
 	calls := d.running[t.ID()]
 	if n := len(calls); n > 0 {
-		d.spare = append(d.spare, calls[n-1])
+		d.spare = append(d.spare, calls[n-1].CPU)
 		d.running[t.ID()] = calls[:n-1]
 	}
 }
 
-// trap carries out the call of an import and returns to the caller.
-func (d *Driver) trap(t *kernel.Thread, c *x86.CPU) {
+// trap carries out the call of an import and returns to the caller. It reports
+// whether the whole call of guest code is over.
+func (d *Driver) trap(t *kernel.Thread, c *x86.CPU) bool {
 	r := d.imports[c.RIP]
 	if r == nil {
 		t.BugCheck(0xFC, [4]uint64{c.RIP}, "jump", "the driver jumps to an address where no routine of the kernel begins")
@@ -132,10 +142,19 @@ func (d *Driver) trap(t *kernel.Thread, c *x86.CPU) {
 		t.Unsupported(r.name + " (from " + r.module + "), called by " + t.Machine().NameOf(ret) +
 			". docs/SUPPORT.md lists what there is")
 	}
-	c.R[x86.RAX] = r.fn(call)
+	var result uint64
+	if e := t.Try(func() { result = r.fn(call) }); e != nil {
+		if e.Address == 0 {
+			e.Address = ret
+		}
+		d.raise(t, c, *e)
+		return false
+	}
+	c.R[x86.RAX] = result
 	c.RIP = ret
 	c.R[x86.RSP] += 8
 	c.Abandon() // the call instruction is done
+	return call.over
 }
 
 // stackWord reads the n-th word of the stack.

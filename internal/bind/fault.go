@@ -5,7 +5,6 @@ import (
 
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/mem"
-	"github.com/dirql/dirql/internal/pe"
 	"github.com/dirql/dirql/internal/trace"
 	"github.com/dirql/dirql/internal/x86"
 )
@@ -70,6 +69,10 @@ func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
 	if f.Access != mem.Fetch {
 		t.CheckUser(f.Addr)
 	}
+	if t.Catchable(f) {
+		d.raise(t, c, kernel.AccessViolation(f, c.RIP))
+		return
+	}
 	t.GuestFault(f, c.RIP, d.callStack(c))
 	// Without special pool the access is done all the same (VER-7).
 	if f.Access == mem.Load {
@@ -80,62 +83,56 @@ func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
 	c.Allow()
 }
 
-// exceptions are the NTSTATUS codes of exceptions that a driver did not handle.
+// exceptions are those of the processor, as Windows names them.
 var exceptions = map[uint8]struct {
-	status uint64
+	status kernel.NTSTATUS
 	text   string
 }{
-	x86.DivideError:       {0xC0000094, "an integer is divided by zero, or the quotient is too large"},
-	x86.Debug:             {0x80000004, "a single step"},
-	x86.Breakpoint:        {0x80000003, "a breakpoint, without a debugger"},
-	x86.InvalidOpcode:     {0xC000001D, "an illegal instruction (UD2)"},
-	x86.GeneralProtection: {0xC0000005, "a general protection fault: an address that is not canonical, or an operand that is not aligned"},
-	x86.FloatingPoint:     {0xC0000093, "an SSE floating-point exception"},
+	x86.DivideError:   {kernel.StatusIntegerDivideByZero, "an integer is divided by zero, or the quotient is too large"},
+	x86.Debug:         {kernel.StatusSingleStep, "a single step"},
+	x86.Breakpoint:    {kernel.StatusBreakpoint, "a breakpoint, without a debugger"},
+	x86.InvalidOpcode: {kernel.StatusIllegalInstruction, "an illegal instruction (UD2)"},
+	x86.GeneralProtection: {kernel.StatusAccessViolation,
+		"a general protection fault: an address that is not canonical, or an operand that is not aligned"},
+	x86.FloatingPoint: {kernel.StatusFloatUnderflow, "an SSE floating-point exception"},
+	assertion:         {kernel.StatusAssertionFailure, "an assertion of the driver failed (NT_ASSERT)"},
 }
 
-// exception reports an exception that nobody handles: structured exception
-// handling is not implemented yet.
+// assertion is INT 2Ch, which DbgRaiseAssertionFailure is.
+const assertion = 0x2C
+
+// exception is an exception of the processor.
 func (d *Driver) exception(t *kernel.Thread, c *x86.CPU) {
 	e := &c.Exception
-	stack := d.callStack(c)
 	if e.Vector == x86.FastFail {
 		code := c.R[x86.RCX] & 0xFFFFFFFF
-		t.BugCheckStack(0x139, [4]uint64{code}, "fail fast", fmt.Sprintf("the driver stops itself with fast-fail code %d", code), stack)
+		t.BugCheckStack(0x139, [4]uint64{code}, "fail fast",
+			fmt.Sprintf("the driver stops itself with fast-fail code %d", code), d.callStack(c))
 	}
 	x, known := exceptions[e.Vector]
 	if !known {
 		t.Unsupported(fmt.Sprintf("interrupt 0x%X (INT n) at %s", e.Vector, d.m.NameOf(c.RIP)))
 	}
-	kind, _ := t.Activation()
-	code := uint32(0x1E)
-	switch {
-	case kind == kernel.ISRActivation:
-		code = 0x3D
-	case kind == kernel.WorkItemActivation && t.IRQL() == kernel.PassiveLevel:
-		code = 0x7E
+	raised := kernel.Exception{Code: x.status, Address: c.RIP, Clause: "exception", Text: x.text}
+	if e.Vector == x86.GeneralProtection {
+		raised.Params = []uint64{0, ^uint64(0)} // what Windows knows of it
 	}
-	t.BugCheckStack(code, [4]uint64{x.status, c.RIP}, "exception", x.text, stack)
+	d.raise(t, c, raised)
 }
+
+// maxLines bounds the calls that a report shows.
+const maxLines = 64
 
 // callStack describes the calls of guest code from the innermost outwards,
 // through the unwind information of the image.
 func (d *Driver) callStack(c *x86.CPU) []string {
 	var lines []string
-	regs := pe.Registers{RIP: c.RIP}
-	copy(regs.GPR[:], c.R[:16])
-	find := func(rip uint64) *pe.Image {
-		if _, ok := d.image.RVA(rip); ok {
-			return d.image
-		}
-		return nil
+	x := dispatch{d: d}
+	copy(x.at.R[:], c.R[:16]) // the processor can be in the middle of an instruction
+	x.at.RIP, x.at.X = c.RIP, c.X
+	for w := x.walk(); len(lines) < maxLines && w.next(); {
+		lines = append(lines, d.place(w.regs.RIP))
 	}
-	pe.Walk(regs, pe.ReadMemory(d.m.Mem), find, 64, func(im *pe.Image, r *pe.Registers) bool {
-		if im == nil {
-			return false
-		}
-		lines = append(lines, d.place(r.RIP))
-		return true
-	})
 	return lines
 }
 

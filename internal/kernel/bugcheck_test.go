@@ -427,7 +427,7 @@ func TestObjectBugChecks(t *testing.T) {
 			t.KeInsertQueueDpc(dpc, 0, 0)
 		}, code: 0xD1, params: with(0, 2, 8, 0)},
 		{name: "QD-8 jump to NULL in an ISR", body: inISR(func(b *bench, t *kernel.Thread) { null(5)(b, t) }), code: 0xD1, params: with(0, 5, 8, 0)},
-		{name: "QD-8 jump to NULL at PASSIVE_LEVEL", body: null(0), code: 0x50, params: with(0, 0x10, 0, 2)},
+		{name: "QD-8 jump to NULL at PASSIVE_LEVEL", body: null(0), code: 0x7E, params: with(0xC0000005, 0)},
 		{name: "DPC-25 threaded DPC", body: func(b *bench, t *kernel.Thread) {
 			dpc := b.alloc(kernel.DPCSize)
 			t.KeInitializeDpc(dpc, 0, 0)

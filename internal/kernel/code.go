@@ -3,6 +3,8 @@ package kernel
 import (
 	"fmt"
 	"hash/fnv"
+
+	"github.com/dirql/dirql/internal/mem"
 )
 
 // Args are the arguments of a callback: as many as the longest one has
@@ -92,6 +94,11 @@ func (t *Thread) badJump(addr uint64) {
 	}
 	if irql := t.IRQL(); irql >= DispatchLevel {
 		t.BugCheck(0xD1, [4]uint64{addr, uint64(irql), 8, addr}, "QD-8", text)
+	}
+	if f := (mem.Fault{Kind: mem.NotPresent, Access: mem.Fetch, Addr: addr}); t.Catchable(f) {
+		e := AccessViolation(f, addr)
+		e.Clause, e.Text = "QD-8", text
+		t.Raise(e)
 	}
 	t.BugCheck(0x50, [4]uint64{addr, 0x10, addr, 2}, "QD-8", text)
 }

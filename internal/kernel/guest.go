@@ -43,6 +43,9 @@ func (t *Thread) WriteCR8(irql uint8) {
 // GuestFault reports an access of guest code at rip that cannot be done. It
 // returns only where the run goes on without special pool (VER-7).
 func (t *Thread) GuestFault(f mem.Fault, rip uint64, stack []string) {
+	if t.Catchable(f) {
+		t.Raise(AccessViolation(f, 0))
+	}
 	t.guest, t.guestIP = stack, rip
 	t.driverFault(f)
 	t.guest, t.guestIP = nil, 0

@@ -289,6 +289,9 @@ func (t *Thread) fault(f mem.Fault, codes [3]uint32) {
 	case irql >= DispatchLevel:
 		t.BugCheck(codes[2], [4]uint64{f.Addr, uint64(irql), uint64(f.Access), t.guestIP}, "IRQL-10", text)
 	}
+	if t.Catchable(f) {
+		t.Raise(AccessViolation(f, t.guestIP))
+	}
 	access := map[mem.Access]uint64{mem.Load: 0, mem.Store: 2, mem.Fetch: 0x10}[f.Access]
 	t.BugCheck(0x50, [4]uint64{f.Addr, access, t.guestIP, 2}, "IRQL-10", text)
 }

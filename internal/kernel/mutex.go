@@ -24,8 +24,7 @@ func (t *Thread) KeInitializeSemaphore(s uint64, count, limit int32) {
 }
 
 // KeReleaseSemaphore adds to the count and returns the previous one. IRQL <=
-// DISPATCH_LEVEL. Beyond the limit Windows raises STATUS_SEMAPHORE_LIMIT_EXCEEDED;
-// without a handler that is bug check 0x1E.
+// DISPATCH_LEVEL. Beyond the limit it raises STATUS_SEMAPHORE_LIMIT_EXCEEDED.
 func (t *Thread) KeReleaseSemaphore(s uint64, adjustment int32) (previous int32) {
 	t.Enter(svcKeReleaseSemaphore, s, uint64(adjustment))
 	t.point(op{})
@@ -33,8 +32,8 @@ func (t *Thread) KeReleaseSemaphore(s uint64, adjustment int32) (previous int32)
 	previous = int32(t.kernelLoad(s+headerState, 4))
 	limit := int64(int32(t.kernelLoad(s+semaphoreLimit, 4)))
 	if sum := int64(previous) + int64(adjustment); sum > limit || adjustment <= 0 {
-		t.BugCheck(0x1E, [4]uint64{0xC0000047, 0, s}, "KeReleaseSemaphore", fmt.Sprintf(
-			"the count of the semaphore would become %d, its limit is %d", sum, limit))
+		t.Raise(Exception{Code: StatusSemaphoreLimitExceeded, Noncontinuable: true, Clause: "KeReleaseSemaphore", Text: fmt.Sprintf(
+			"the count of the semaphore would become %d, its limit is %d", sum, limit)})
 	}
 	t.kernelStore(s+headerState, 4, uint64(uint32(previous+adjustment)))
 	t.m.signalled(s)
@@ -70,12 +69,13 @@ func (t *Thread) takeMutex(mutex uint64, state int32) bool {
 }
 
 // KeReleaseMutex releases a mutex once and returns its previous state. The
-// caller owns it; otherwise Windows raises STATUS_MUTANT_NOT_OWNED: 0x1E.
+// caller owns it; otherwise it raises STATUS_MUTANT_NOT_OWNED.
 func (t *Thread) KeReleaseMutex(mutex uint64) (previous int32) {
 	t.Enter(svcKeReleaseMutex, mutex)
 	t.point(op{})
 	if t.kernelLoad(mutex+mutexOwner, 8) != uint64(t.id)+1 {
-		t.BugCheck(0x1E, [4]uint64{0xC0000046, 0, mutex}, "KeReleaseMutex", "a mutex is released by a thread that does not own it")
+		t.Raise(Exception{Code: StatusMutantNotOwned, Noncontinuable: true, Clause: "KeReleaseMutex",
+			Text: "a mutex is released by a thread that does not own it"})
 	}
 	t.Released(mutex)
 	previous = int32(t.kernelLoad(mutex+headerState, 4))

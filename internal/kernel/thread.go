@@ -43,6 +43,7 @@ type Thread struct {
 
 	guest   []string // calls of guest code, for the finding that is being made
 	guestIP uint64   // instruction of guest code that faults, 0: none
+	raised  raised   // see Try
 	// lockTaken is called for each spin lock taken: see WatchLocks.
 	lockTaken func(lock uint64)
 
@@ -56,6 +57,7 @@ type threadState struct {
 	priority        int8
 	base            baseLoop
 	foreground      bool
+	user            bool
 	cpu             int    // processor that runs it or ran it last
 	affinity        uint64 // processors it may run on
 	seq             uint64 // order in which threads became ready, or began to wait
@@ -88,6 +90,7 @@ type ThreadParams struct {
 	Affinity   uint64 // 0: all processors
 	Priority   int8   // 0: NormalPriority
 	Foreground bool   // Run goes on until the thread has ended
+	User       bool   // of an application: what it runs here is below a system service
 }
 
 // NewThread makes a thread that is ready to run and returns its id.
@@ -113,10 +116,10 @@ func (m *Machine) newThread(p ThreadParams) *Thread {
 		t = &Thread{m: m, id: n}
 		m.threads = append(m.threads, t)
 	}
-	t.kill, t.turn, t.until, t.lockTaken = false, false, nil, nil
+	t.kill, t.turn, t.until, t.lockTaken, t.raised = false, false, nil, nil, raised{}
 	t.threadState = threadState{
 		name: p.Name, routine: p.Routine, role: p.Role, args: p.Args, affinity: p.Affinity,
-		priority: p.Priority, foreground: p.Foreground, stack: t.stack[:0],
+		priority: p.Priority, foreground: p.Foreground, user: p.User, stack: t.stack[:0],
 	}
 	if p.Priority == idlePriority {
 		t.base = idleLoop
@@ -171,7 +174,7 @@ func (t *Thread) unwind() {
 	for t.co != nil {
 		t.resume()
 	}
-	t.kill, t.turn, t.lockTaken, t.m.Trace = false, false, nil, log
+	t.kill, t.turn, t.lockTaken, t.raised, t.m.Trace = false, false, nil, raised{}, log
 }
 
 // main is the outermost function of the coroutine.

@@ -115,6 +115,19 @@ func (f *File) FunctionAt(rva uint32) (RuntimeFunction, bool) {
 	return f.functions[i], true
 }
 
+// TableEntry returns the RVA at which the entry of a function lies in the
+// exception directory; 0 if it has none.
+func (f *File) TableEntry(fn RuntimeFunction) uint32 {
+	d := f.dirs[dirException]
+	data := f.at(d.rva)
+	for i := uint32(0); i+runtimeFunction <= d.size && i+runtimeFunction <= uint32(len(data)); i += runtimeFunction {
+		if binary.LittleEndian.Uint32(data[i:]) == fn.Begin {
+			return d.rva + i
+		}
+	}
+	return 0
+}
+
 // UnwindInfo decodes the unwind information of an entry. An odd address is
 // that of another entry, whose information is shared.
 func (f *File) UnwindInfo(fn RuntimeFunction) (Unwind, bool) {

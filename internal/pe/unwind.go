@@ -17,6 +17,8 @@ type Frame struct {
 	Establisher uint64          // the frame as its exception handler knows it
 	Handler     uint32          // RVA of the exception handler, if the body of the function was left; 0: none
 	HandlerData uint32          // RVA of its data
+	OnException bool            // the handler is called to find out who handles an exception
+	OnUnwind    bool            // the handler is called when the frame is given up
 	Interrupted bool            // the frame was entered by an interrupt or exception: RIP is no return address
 }
 
@@ -80,6 +82,7 @@ func (w *unwinder) step(rva uint32) (Frame, bool) {
 	}
 	if !inProlog {
 		frame.Handler, frame.HandlerData = u.Handler, u.HandlerData
+		frame.OnException, frame.OnUnwind = u.Flags&unwExceptionHandler != 0, u.Flags&unwUnwindHandler != 0
 	}
 	frame.Interrupted = w.machine
 	return frame, w.machine || w.ret()

@@ -61,6 +61,7 @@ var layers = []layer{
 	{pkg: "drivers/litmus", imports: []string{"internal/pe"}, tests: []string{"internal/litmus", "internal/trace"}},
 	{pkg: "drivers/...", imports: []string{".", "device", "wdf"}},
 	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/..."}},
+	{pkg: "drivers/seh", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers", imports: []string{".", "drivers/..."}}, // the list of them
 	{pkg: "cmd/dirql", imports: []string{".", "internal/litmus", "internal/pe", "internal/report", "internal/trace", "drivers/..."}},
 
