@@ -36,6 +36,7 @@ type Driver struct {
 	running [][]guestCall               // by thread: the nested calls of guest code
 	spare   []*x86.CPU
 
+	variables   variablePage
 	busRoutines uint64 // address of the first routine of BUS_INTERFACE_STANDARD
 	onAccess    func(t *kernel.Thread, a Access)
 
@@ -65,8 +66,9 @@ func Load(f *wdf.Framework, file *pe.File, pdbName string, pdb []byte) (*Driver,
 	d.lists = map[wdf.Handle]uint64{}
 	for i := range image.Slots {
 		s := &image.Slots[i]
-		image.Bind(m.Mem, *s, d.importAddress(s.DLL, importName(s.Import)))
+		image.Bind(m.Mem, *s, d.importTarget(s.DLL, importName(s.Import)))
 	}
+	m.ProcessorBlock(0)
 	d.driverObject = m.Mem.Alloc(driverObjectSize, kernel.PoolTag("Driv"), false, 0)
 	f.SetDriverObject(d.driverObject)
 	d.busRoutines = d.addBusRoutines()

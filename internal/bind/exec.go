@@ -31,6 +31,7 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 	for slices := 0; ; slices++ {
 		irql := t.IRQL()
 		c.CR8, c.StopPageable, c.ID = uint64(irql), irql >= kernel.DispatchLevel, uint32(t.Processor())
+		c.GSBase = d.m.ProcessorBlock(t.Processor())
 		before := c.Retired
 		stop := c.Run(slice)
 		t.Retire(c.Retired - before)
@@ -171,6 +172,10 @@ func (d *Driver) stackWord(t *kernel.Thread, c *x86.CPU, n int) uint64 {
 func (d *Driver) device(t *kernel.Thread, c *x86.CPU) {
 	a := &c.Access
 	if a.Kind == x86.Read {
+		if v, ok := t.LoadOpaque(a.Addr, int(a.Size)); ok {
+			c.Supply(v)
+			return
+		}
 		c.Supply(t.Load(a.Addr, int(a.Size)))
 		return
 	}

@@ -56,7 +56,10 @@ func (c *call) getVersion() uint64 {
 func (c *call) getSystemRoutineAddress() uint64 {
 	name := c.unicodeText(c.arg(0))
 	addr := uint64(0)
-	if Implemented(name) {
+	switch {
+	case variables[name].value != nil:
+		addr = c.d.variable(name)
+	case Implemented(name):
 		addr = c.d.exportAddress(name)
 	}
 	c.Note("MmGetSystemRoutineAddress", name)

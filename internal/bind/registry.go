@@ -31,11 +31,24 @@ func register(routines map[string]func(c *call) uint64) {
 }
 
 // Implemented reports whether a routine is implemented.
-func Implemented(name string) bool { return implemented[name] != nil }
+func Implemented(name string) bool { return implemented[name] != nil || variables[name].value != nil }
 
 // ImplementedNames returns the names of all routines that .sys drivers can
 // call, sorted.
 func ImplementedNames() []string { return slices.Sorted(maps.Keys(implemented)) }
+
+// VariableNames returns the names of the kernel variables that .sys drivers can
+// import, sorted.
+func VariableNames() []string { return slices.Sorted(maps.Keys(variables)) }
+
+// importTarget returns what the slot of an import gets: the address of a routine
+// or of a variable.
+func (d *Driver) importTarget(module, name string) uint64 {
+	if variables[name].value != nil {
+		return d.variable(name)
+	}
+	return d.importAddress(module, name)
+}
 
 // importAddress returns the address that stands for a routine.
 func (d *Driver) importAddress(module, name string) uint64 {

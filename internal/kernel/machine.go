@@ -177,6 +177,11 @@ type state struct {
 	classes    []classCount
 	failed     []uint64 // routines whose allocation has failed: see Faults
 	injected   int
+	objects    []object
+	handles    []uint64 // objects of the kernel handles 4, 8, ...; 0: closed
+
+	objectTypes     uint64 // address of the OBJECT_TYPEs, 0: none yet
+	processorBlocks uint64 // address of the KPCRs, 0: none yet
 }
 
 // New returns a machine whose processors are idle at PASSIVE_LEVEL.

@@ -22,6 +22,7 @@ type Bus interface {
 type window struct {
 	va, pa uint64
 	pages  int
+	opaque string // the structure of the kernel that it is; no registers then
 }
 
 // MapIoSpace maps physical addresses of a device and returns the virtual
@@ -48,14 +49,16 @@ func (m *Machine) UnmapIoSpace(va uint64) {
 
 func (w *window) contains(va uint64) bool { return va-w.va < uint64(w.pages)*mem.PageSize }
 
-func (m *Machine) physicalRegister(va uint64) uint64 {
+func (m *Machine) window(va uint64) *window {
 	for i := range m.windows {
 		if w := &m.windows[i]; w.contains(va) {
-			return w.pa + va - w.va
+			return w
 		}
 	}
 	panic(fmt.Sprintf("BUG: no window at 0x%X", va))
 }
+
+func (w *window) physical(va uint64) uint64 { return w.pa + va - w.va }
 
 var (
 	svcMmMapIoSpace   = NewService("MmMapIoSpace")
@@ -192,7 +195,11 @@ func (t *Thread) readRegister(addr uint64, size int) uint64 {
 	if addr-sharedUserPage < mem.PageSize {
 		return t.m.sharedUserData(addr-sharedUserPage, size)
 	}
-	v, name := t.m.bus.ReadRegister(t.m.physicalRegister(addr), size)
+	w := t.m.window(addr)
+	if w.opaque != "" {
+		return t.opaqueField(w, addr-w.va, size)
+	}
+	v, name := t.m.bus.ReadRegister(w.physical(addr), size)
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Name: name, Text: "read", ValueKind: trace.Hex, Value: v})
 	}
@@ -203,14 +210,18 @@ func (t *Thread) writeRegister(addr uint64, size int, v uint64) {
 	if addr-sharedUserPage < mem.PageSize {
 		t.driverFault(mem.Fault{Kind: mem.ReadOnly, Access: mem.Store, Addr: addr})
 	}
+	w := t.m.window(addr)
+	if w.opaque != "" {
+		t.Unsupported("a write to the kernel's structure " + w.opaque)
+	}
 	t.Released(deviceWrite)
 	if t.m.Trace.On() {
 		at := len(t.m.Trace.Events)
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Text: "write", ValueKind: trace.Hex, Value: v})
-		t.m.Trace.Events[at].Name = t.m.bus.WriteRegister(t.m.physicalRegister(addr), size, v)
+		t.m.Trace.Events[at].Name = t.m.bus.WriteRegister(w.physical(addr), size, v)
 		return
 	}
-	t.m.bus.WriteRegister(t.m.physicalRegister(addr), size, v)
+	t.m.bus.WriteRegister(w.physical(addr), size, v)
 }
 
 // kernelLoad is an access of the kernel or the framework to an object in driver

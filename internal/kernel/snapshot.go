@@ -79,5 +79,7 @@ func (s *state) clone() state {
 	c.findings = slices.Clone(s.findings)
 	c.classes = slices.Clone(s.classes)
 	c.failed = slices.Clone(s.failed)
+	c.objects = slices.Clone(s.objects)
+	c.handles = slices.Clone(s.handles)
 	return c
 }

@@ -65,6 +65,11 @@ func (m *Machine) Hash() State {
 	for i := range m.windows {
 		b = words(b, m.windows[i].va, m.windows[i].pa, uint64(m.windows[i].pages))
 	}
+	for i := range m.objects {
+		o := &m.objects[i]
+		b = words(b, o.addr, uint64(o.typ)|uint64(uint32(o.refs))<<8, uint64(o.handles))
+	}
+	b = append(words(b, m.handles...), 0xFE)
 	for i := range m.findings {
 		f := &m.findings[i]
 		b = words(b, uint64(f.Code), mixed(f.Params[:]), uint64(len(f.Rule)))
@@ -129,6 +134,9 @@ func (t *Thread) appendState(b []byte) []byte {
 	b = words(b, uint64(t.base)|b2u(t.foreground)<<8|uint64(uint8(t.priority))<<16|uint64(t.process)<<32, t.affinity, t.routine, mixed(t.args[:]))
 	if t.status == ready || t.status == waiting {
 		b = words(b, t.rank())
+	}
+	if t.object != 0 || t.userAffinity != 0 {
+		b = words(b, 2, t.object, t.userAffinity)
 	}
 	if t.wait.mark != 0 {
 		b = words(b, 1, t.m.olderDPCs(t.wait.mark))

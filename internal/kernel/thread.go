@@ -44,6 +44,7 @@ type Thread struct {
 	guest   []string // calls of guest code, for the finding that is being made
 	guestIP uint64   // instruction of guest code that faults, 0: none
 	raised  raised   // see Try
+	exiting bool     // terminates itself: see runRoutine
 	// lockTaken is called for each spin lock taken: see WatchLocks.
 	lockTaken func(lock uint64)
 
@@ -58,6 +59,9 @@ type threadState struct {
 	base            baseLoop
 	foreground      bool
 	user            bool
+	system          bool   // of PsCreateSystemThread
+	object          uint64 // KTHREAD, 0: nobody has asked for it
+	userAffinity    uint64 // what a system affinity replaces, 0: none
 	cpu             int    // processor that runs it or ran it last
 	affinity        uint64 // processors it may run on
 	seq             uint64 // order in which threads became ready, or began to wait
@@ -116,7 +120,7 @@ func (m *Machine) newThread(p ThreadParams) *Thread {
 		t = &Thread{m: m, id: n}
 		m.threads = append(m.threads, t)
 	}
-	t.kill, t.turn, t.until, t.lockTaken, t.raised = false, false, nil, nil, raised{}
+	t.kill, t.turn, t.until, t.lockTaken, t.raised, t.exiting = false, false, nil, nil, raised{}, false
 	t.threadState = threadState{
 		name: p.Name, routine: p.Routine, role: p.Role, args: p.Args, affinity: p.Affinity,
 		priority: p.Priority, foreground: p.Foreground, user: p.User, stack: t.stack[:0],
@@ -196,7 +200,7 @@ func (t *Thread) main() {
 		t.work()
 	}
 	t.turn = false
-	t.activate(ThreadActivation, 0, t.role, t.routine, t.args)
+	t.runRoutine()
 	t.checkThreadEnd()
 	t.terminate()
 }
@@ -216,6 +220,7 @@ func (t *Thread) checkThreadEnd() {
 // terminate ends the thread; its processor goes on with another one.
 func (t *Thread) terminate() {
 	t.status = terminated
+	t.signalEnd()
 	t.leaveProcessor()
 }
 
@@ -307,9 +312,15 @@ func (m *Machine) best(p *processor) *Thread {
 func (m *Machine) successor(p *processor) *Thread {
 	b := m.best(p)
 	if b == nil || p.current == p.idle {
+		if b == nil && m.threads[p.current].affinity>>p.id&1 == 0 {
+			return m.threads[p.idle]
+		}
 		return b
 	}
 	t := m.threads[p.current]
+	if t.affinity>>p.id&1 == 0 {
+		return b // it must go elsewhere
+	}
 	now := t.priority
 	if b.priority == now && (p.quantumEnd || t.op.kind == opUntil && !t.until()) || b.priority > now && !m.idleProcessorFor(b) {
 		return b
@@ -328,19 +339,9 @@ func (m *Machine) idleProcessorFor(t *Thread) bool {
 }
 
 var (
-	svcPsCreateSystemThread  = NewService("PsCreateSystemThread")
 	svcKeEnterCriticalRegion = NewService("KeEnterCriticalRegion")
 	svcKeLeaveCriticalRegion = NewService("KeLeaveCriticalRegion")
 )
-
-// PsCreateSystemThread starts a thread of the driver. PASSIVE_LEVEL.
-func (t *Thread) PsCreateSystemThread(routine, context uint64) (id int, s NTSTATUS) {
-	t.Enter(svcPsCreateSystemThread, routine, context)
-	t.point(op{})
-	id = t.m.NewThread(ThreadParams{Name: "system thread", Role: "KSTART_ROUTINE", Routine: routine, Args: Args{context}})
-	t.LeaveStatus(StatusSuccess)
-	return id, StatusSuccess
-}
 
 // KeEnterCriticalRegion disables normal kernel APCs. IRQL <= APC_LEVEL.
 func (t *Thread) KeEnterCriticalRegion() {

@@ -221,7 +221,7 @@ func (t *Thread) WaitFor(object uint64, o Timeout) NTSTATUS {
 func (t *Thread) satisfy(object uint64) bool {
 	state := int32(t.kernelLoad(object+headerState, 4))
 	switch typ := uint8(t.kernelLoad(object+headerType, 1)) & 0x7F; typ {
-	case NotificationEvent, notificationTimer:
+	case NotificationEvent, notificationTimer, threadObject:
 		return state > 0
 	case SynchronizationEvent, synchronizationTimer:
 		if state > 0 {
