@@ -19,8 +19,8 @@ func init() {
 
 		"PsCreateSystemThread":    (*call).createSystemThread,
 		"PsTerminateSystemThread": func(c *call) uint64 { return uint64(c.PsTerminateSystemThread(kernel.NTSTATUS(c.word(0)))) },
-		"PsGetCurrentThread":      func(c *call) uint64 { return c.Object() },
-		"KeGetCurrentThread":      func(c *call) uint64 { return c.Object() },
+		"PsGetCurrentThread":      func(c *call) uint64 { return c.Thread.Object() },
+		"KeGetCurrentThread":      func(c *call) uint64 { return c.Thread.Object() },
 		"PsGetCurrentThreadId":    func(c *call) uint64 { return uint64(4 * (c.ID() + 1)) },
 		"KeSetPriorityThread":     func(c *call) uint64 { return uint64(c.KeSetPriorityThread(c.arg(0), int8(c.arg(1)))) },
 		"KeQueryPriorityThread":   func(c *call) uint64 { return uint64(c.KeQueryPriorityThread(c.arg(0))) },
