@@ -49,6 +49,7 @@ type state struct {
 	registryPath uint64
 	globals      uint64                // WDF_DRIVER_GLOBALS
 	stacks       []uint64              // by thread: top of its kernel stack; later ones have none yet
+	providers    []bool                // of event tracing: those that are registered
 	lists        map[wdf.Handle]uint64 // descriptors of a resource list in memory; looked up only
 }
 
@@ -144,7 +145,7 @@ func (d *Driver) symbol(addr uint64) (string, bool) {
 // Snapshot implements kernel.Component.
 func (d *Driver) Snapshot() any {
 	s := d.state
-	s.stacks, s.lists = slices.Clone(s.stacks), maps.Clone(s.lists)
+	s.stacks, s.lists, s.providers = slices.Clone(s.stacks), maps.Clone(s.lists), slices.Clone(s.providers)
 	return s
 }
 
@@ -152,6 +153,7 @@ func (d *Driver) Snapshot() any {
 func (d *Driver) Restore(v any) {
 	s := v.(state)
 	s.stacks, s.lists = append(d.stacks[:0], s.stacks...), maps.Clone(s.lists)
+	s.providers = slices.Clone(s.providers)
 	d.state = s
 	for i := range d.running {
 		d.running[i] = d.running[i][:0]

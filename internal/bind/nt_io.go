@@ -12,8 +12,6 @@ func init() {
 		"IoAllocateErrorLogEntry":  func(c *call) uint64 { return c.AllocatePool(false, max(c.arg(1)&0xFF, 1), kernel.PoolTag("Err ")) },
 		"IoWriteErrorLogEntry":     (*call).writeErrorLog,
 		"IoWMIRegistrationControl": (*call).wmiRegistration,
-		"_vsnprintf":               func(c *call) uint64 { return c.format(1) },
-		"_vsnwprintf":              func(c *call) uint64 { return c.format(2) },
 	})
 }
 

@@ -21,7 +21,6 @@ func init() {
 		"memset":                     (*call).setMemory,
 		"RtlCopyUnicodeString":       (*call).copyUnicodeString,
 		"RtlInitUnicodeString":       (*call).initUnicodeString,
-		"DbgPrint":                   (*call).print,
 	})
 }
 
@@ -70,10 +69,5 @@ func (c *call) initUnicodeString() uint64 {
 	s.set("Buffer", p)
 	s.set("Length", n)
 	s.set("MaximumLength", n+2*boolean(p != 0))
-	return 0
-}
-
-func (c *call) print() uint64 {
-	c.Note("DbgPrint", c.text(c.arg(0)))
 	return 0
 }

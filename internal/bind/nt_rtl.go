@@ -14,11 +14,6 @@ func init() {
 		"RtlCompareMemory":          (*call).compareMemory,
 		"memcmp":                    (*call).memcmp,
 		"memcpy_s":                  (*call).memcpyS,
-		"RtlInitializeBitMap":       (*call).initializeBitMap,
-		"RtlTestBit":                func(c *call) uint64 { return boolean(c.bit(uint64(c.word(1)), nil)) },
-		"RtlSetBit":                 func(c *call) uint64 { return c.setBit(true) },
-		"RtlClearBit":               func(c *call) uint64 { return c.setBit(false) },
-		"RtlFindClearBitsAndSet":    (*call).findClearBitsAndSet,
 		"RtlAnsiCharToUnicodeChar":  (*call).ansiCharToUnicodeChar,
 		"RtlUnicodeToMultiByteN":    (*call).unicodeToMultiByteN,
 		"KeBugCheck": func(c *call) uint64 {
@@ -126,66 +121,6 @@ func (c *call) memcpyS() uint64 {
 	c.ReadBytes(c.arg(2), p)
 	c.WriteBytes(c.arg(0), p)
 	return 0
-}
-
-// RTL_BITMAP: number of bits (4 bytes), address of the bits at 8.
-
-func (c *call) initializeBitMap() uint64 {
-	c.store(c.arg(0), 4, uint64(c.word(2)))
-	c.store(c.arg(0)+8, 8, c.arg(1))
-	return 0
-}
-
-// bit returns bit n of the bitmap that argument 0 points to, and changes it if
-// to is given. Beyond the end it does nothing.
-func (c *call) bit(n uint64, to *bool) bool {
-	if n >= c.load(c.arg(0), 4) {
-		return false
-	}
-	p := c.load(c.arg(0)+8, 8) + n/32*4
-	w := c.load(p, 4)
-	was := w>>(n%32)&1 != 0
-	if to != nil {
-		c.store(p, 4, w&^(1<<(n%32))|boolean(*to)<<(n%32))
-	}
-	return was
-}
-
-func (c *call) setBit(to bool) uint64 {
-	c.Step()
-	c.bit(uint64(c.word(1)), &to)
-	return 0
-}
-
-// findClearBitsAndSet finds a run of clear bits, from a hint on and then from
-// the start, sets it and returns its index, 0xFFFFFFFF if there is none.
-func (c *call) findClearBitsAndSet() uint64 {
-	c.Step()
-	size, n, hint := c.load(c.arg(0), 4), uint64(c.word(1)), uint64(c.word(2))
-	if hint >= size {
-		hint = 0
-	}
-	for k := range size {
-		first := (hint + k) % size
-		if first+n > size || !c.clearRun(first, n) {
-			continue
-		}
-		set := true
-		for i := range n {
-			c.bit(first+i, &set)
-		}
-		return first
-	}
-	return 0xFFFFFFFF
-}
-
-func (c *call) clearRun(first, n uint64) bool {
-	for i := range n {
-		if c.bit(first+i, nil) {
-			return false
-		}
-	}
-	return true
 }
 
 // ansiCharToUnicodeChar takes a character from where a PUCHAR points to and

@@ -235,6 +235,9 @@ func (m *Machine) Profile() Profile { return m.cfg.Profile }
 // SetProfile changes which verifiers are on, before a run.
 func (m *Machine) SetProfile(p Profile) { m.cfg.Profile = p }
 
+// TickTime returns the nanoseconds between two clock ticks.
+func (m *Machine) TickTime() uint64 { return m.cfg.Tunables.TickTime }
+
 // Now returns the virtual time in nanoseconds since the machine was made.
 func (m *Machine) Now() uint64 { return m.now }
 
