@@ -31,10 +31,12 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | what | where it will come |
 |---|---|
 | KMDF and kernel routines that are not listed below | the next step of the project: those that most drivers use first |
-| structured exception handling (__try, __except) in .sys drivers | the next step of the project |
 | class extensions (WdfVersionBindClass), interfaces of child devices (WdfDeviceAddQueryInterface), the restart of a child that has failed | when drivers need them |
 | devices that can wake (WdfDeviceAssignS0IdleSettings and WdfDeviceAssignSxWakeSettings refuse as for hardware that cannot), idle timeouts of the power framework (SystemManagedIdleTimeout) | when drivers need them |
-| kernel variables as imports (IoFileObjectType and the like), the processor block behind gs: | the next step of the project |
+| exceptions that leave a callback, a filter or a __finally block towards an outer __try; _local_unwind, RtlUnwind, RtlRaiseException | when drivers need them |
+| fields of the processor block behind gs: other than the processor's number, its own address, the current and the idle thread; fields of KTHREAD behind its dispatcher header | when drivers need them |
+| kernel objects other than events and threads (ObReferenceObjectByHandle, ObfDereferenceObject), files of the kernel (ZwCreateFile) | when drivers need them |
+| calling bug check callbacks (KeRegisterBugCheckCallback registers them only) | when drivers need them |
 | passive-level interrupts (WDF_INTERRUPT_CONFIG.PassiveHandling), wake interrupts (CanWakeDevice) | with the complete interrupt model |
 | WDF_INTERRUPT_CONFIG.ReportInactiveOnPowerDown, WdfInterruptReportActive, WdfInterruptReportInactive | with the complete interrupt model |
 | interrupt policy (WdfInterruptSetPolicy, WdfInterruptSetExtendedPolicy) | with the complete interrupt model |
@@ -70,6 +72,7 @@ func TestSupport(t *testing.T) {
 	names = bind.ImplementedNames()
 	list(&b, "Framework routines for .sys drivers", names, framework)
 	list(&b, "Kernel routines for .sys drivers", names, func(n string) bool { return !framework(n) })
+	list(&b, "Kernel variables for .sys drivers", bind.VariableNames(), func(string) bool { return true })
 	if *update {
 		if err := os.WriteFile("docs/SUPPORT.md", []byte(b.String()), 0o666); err != nil {
 			t.Fatal(err)
