@@ -103,6 +103,7 @@ func (c *call) initializeSListHead() uint64 {
 // popSList takes the first entry, 0 if there is none.
 func (c *call) popSList(head uint64) uint64 {
 	c.Step()
+	c.Acquired(head)
 	depth, link := c.load(head, 8), c.load(head+8, 8)
 	first := link & slistAddress
 	if first == 0 {
@@ -116,6 +117,7 @@ func (c *call) popSList(head uint64) uint64 {
 // pushSList puts an entry in front and returns the one that was first.
 func (c *call) pushSList(head, entry uint64) uint64 {
 	c.Step()
+	c.Released(head)
 	depth, link := c.load(head, 8), c.load(head+8, 8)
 	first := link & slistAddress
 	c.store(entry, 8, first)
@@ -128,6 +130,7 @@ func (c *call) pushSList(head, entry uint64) uint64 {
 func (c *call) flushSList() uint64 {
 	c.Step()
 	head := c.arg(0)
+	c.Acquired(head)
 	depth, link := c.load(head, 8), c.load(head+8, 8)
 	c.store(head, 8, depth&^maxSListDepth)
 	c.store(head+8, 8, link&^slistAddress)
@@ -142,6 +145,8 @@ func (c *call) interlocked(lock uint64) {
 		v, _ := c.d.m.Mem.Load(lock, 8)
 		return v == 0
 	})
+	c.Acquired(lock)
+	c.Released(lock)
 }
 
 // insertList is (head, entry, lock); it returns the entry that was first or last,

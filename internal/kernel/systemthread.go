@@ -79,13 +79,19 @@ func (t *Thread) PsCreateSystemThread(routine, context uint64) (id int, s NTSTAT
 	t.point(op{})
 	id = t.m.NewThread(ThreadParams{Name: "system thread", Role: "KSTART_ROUTINE", Routine: routine, Args: Args{context}})
 	t.m.threads[id].system = true
+	t.m.threads[id].Object() // before it can end
 	t.LeaveStatus(StatusSuccess)
 	return id, StatusSuccess
 }
 
-// ThreadHandle returns a new handle of a thread.
+// ThreadHandle returns a new handle of a thread, 0 if it has ended and nobody
+// refers to it any more.
 func (t *Thread) ThreadHandle(id int) uint64 {
-	return t.m.newHandle(t.m.object(t.m.threads[id].Object()))
+	o := t.m.object(t.m.threads[id].Object())
+	if o == nil {
+		return 0
+	}
+	return t.m.newHandle(o)
 }
 
 // PsTerminateSystemThread ends the calling thread, one of PsCreateSystemThread;
@@ -96,6 +102,7 @@ func (t *Thread) PsTerminateSystemThread(status NTSTATUS) NTSTATUS {
 	if kind, _ := t.Activation(); !t.system || kind != ThreadActivation {
 		return t.LeaveStatus(StatusInvalidParameter)
 	}
+	t.ends(ThreadActivation, 0)
 	t.exiting = true
 	panic(unwound{})
 }

@@ -101,6 +101,8 @@ func (t *Thread) ends(k ActivationKind, object uint64) {
 		return
 	}
 	switch k {
+	case ThreadActivation:
+		t.Released(t.object) // whoever waits for the end of the thread
 	case DPCActivation:
 		t.Released(dpcRuns)
 	case ISRActivation:
