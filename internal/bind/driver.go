@@ -50,6 +50,7 @@ type state struct {
 	globals      uint64                // WDF_DRIVER_GLOBALS
 	stacks       []uint64              // by thread: top of its kernel stack; later ones have none yet
 	providers    []bool                // of event tracing: those that are registered
+	pages        map[uint64]uint64     // by MDL: pages without an address; looked up only
 	lists        map[wdf.Handle]uint64 // descriptors of a resource list in memory; looked up only
 }
 
@@ -64,7 +65,7 @@ func Load(f *wdf.Framework, file *pe.File, pdbName string, pdb []byte) (*Driver,
 		f: f, m: m, image: image, symbols: file.Symbols(pdbName, pdb), code: x86.NewCode(m.Mem),
 		imports: map[uint64]*routine{}, types: map[uint64]*wdf.ContextType{},
 	}
-	d.lists = map[wdf.Handle]uint64{}
+	d.lists, d.pages = map[wdf.Handle]uint64{}, map[uint64]uint64{}
 	for i := range image.Slots {
 		s := &image.Slots[i]
 		image.Bind(m.Mem, *s, d.importTarget(s.DLL, importName(s.Import)))
@@ -145,15 +146,16 @@ func (d *Driver) symbol(addr uint64) (string, bool) {
 // Snapshot implements kernel.Component.
 func (d *Driver) Snapshot() any {
 	s := d.state
-	s.stacks, s.lists, s.providers = slices.Clone(s.stacks), maps.Clone(s.lists), slices.Clone(s.providers)
+	s.stacks, s.providers = slices.Clone(s.stacks), slices.Clone(s.providers)
+	s.lists, s.pages = maps.Clone(s.lists), maps.Clone(s.pages)
 	return s
 }
 
 // Restore implements kernel.Component.
 func (d *Driver) Restore(v any) {
 	s := v.(state)
-	s.stacks, s.lists = append(d.stacks[:0], s.stacks...), maps.Clone(s.lists)
-	s.providers = slices.Clone(s.providers)
+	s.stacks, s.providers = append(d.stacks[:0], s.stacks...), slices.Clone(s.providers)
+	s.lists, s.pages = maps.Clone(s.lists), maps.Clone(s.pages)
 	d.state = s
 	for i := range d.running {
 		d.running[i] = d.running[i][:0]

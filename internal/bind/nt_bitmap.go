@@ -1,7 +1,7 @@
 package bind
 
 func init() {
-	register(map[string]func(c *call) uint64{
+	registerChecked(map[string]func(c *call) uint64{
 		"RtlInitializeBitMap":    (*call).initializeBitMap,
 		"RtlTestBit":             func(c *call) uint64 { return boolean(c.bit(uint64(c.word(1)), nil)) },
 		"RtlSetBit":              func(c *call) uint64 { return c.setBits(uint64(c.word(1)), 1, true) },

@@ -6,7 +6,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(c *call) uint64{
+	registerChecked(map[string]func(c *call) uint64{
 		"_vsnprintf":    func(c *call) uint64 { return c.format(1, c.arg(1), c.list(2, 3)) },
 		"_vsnwprintf":   func(c *call) uint64 { return c.format(2, c.arg(1), c.list(2, 3)) },
 		"_snprintf":     func(c *call) uint64 { return c.format(1, c.arg(1), c.variadic(2)) },

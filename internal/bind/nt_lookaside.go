@@ -5,7 +5,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(c *call) uint64{
+	registerChecked(map[string]func(c *call) uint64{
 		"ExInitializeNPagedLookasideList": func(c *call) uint64 { c.initializeLookaside(0); return 0 },
 		"ExInitializePagedLookasideList":  func(c *call) uint64 { c.initializeLookaside(1); return 0 },
 		"ExDeleteNPagedLookasideList":     (*call).deleteLookaside,

@@ -5,7 +5,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(c *call) uint64{
+	registerChecked(map[string]func(c *call) uint64{
 		"strlen":  func(c *call) uint64 { return uint64(len(c.chars(0, 1, maxCopy))) },
 		"wcslen":  func(c *call) uint64 { return uint64(len(c.chars(0, 2, maxCopy))) },
 		"strnlen": func(c *call) uint64 { return uint64(len(c.chars(0, 1, c.arg(1)))) },

@@ -298,3 +298,47 @@ func TestProcessorBlock(t *testing.T) {
 		b.s.LoadOpaque(block+0x2100, 8)
 	})
 }
+
+// Pages without an address: the MDL has their numbers, and they can be given back
+// once.
+func TestPagesForMdl(t *testing.T) {
+	imports(t, kernel.Stopped, func(b *bench) {
+		if b.call("MmAllocatePagesForMdl", 0, 0xFFF, 0, 0x3000) != 0 {
+			t.Error("pages where no memory is")
+		}
+		mdl := b.call("MmAllocatePagesForMdlEx", 0, ^uint64(0), 0, 0x2001, 0, 0)
+		if b.load(mdl+0x28, 4) != 0x3000 || b.load(mdl+0x38, 8) != b.load(mdl+0x30, 8)+1 {
+			t.Error("the MDL does not have three pages")
+		}
+		if !b.m.Mem.ReadPhysical(b.load(mdl+0x30, 8)<<12, make([]byte, 0x3000)) {
+			t.Error("the pages are no memory")
+		}
+		b.call("MmFreePagesFromMdl", mdl)
+		defer func() {
+			if f := b.m.Findings(); len(f) != 1 || f[0].Code != 0x4E {
+				t.Errorf("findings %v", f)
+			}
+		}()
+		b.call("MmFreePagesFromMdl", mdl)
+	})
+}
+
+// Routines that the kernel package does not know have their documented levels,
+// too, where the page says one.
+func TestLevelsOfImports(t *testing.T) {
+	for name, want := range map[string]kernel.Reason{
+		"RtlFreeUnicodeString": kernel.Stopped, "RtlEqualSid": kernel.Done, "RtlTestBit": kernel.Done,
+	} {
+		imports(t, want, func(b *bench) {
+			s := b.alloc(16, "")
+			b.s.KeRaiseIrql(kernel.DispatchLevel)
+			defer func() {
+				if f := b.m.Findings(); want == kernel.Stopped && (len(f) != 1 || f[0].Code != 0xC4 || f[0].Params[0] != 0xE5) {
+					t.Errorf("%s: findings %v", name, f)
+				}
+			}()
+			b.call(name, s, s)
+			b.s.KeLowerIrql(kernel.PassiveLevel)
+		})
+	}
+}

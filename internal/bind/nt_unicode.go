@@ -11,7 +11,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(c *call) uint64{
+	registerChecked(map[string]func(c *call) uint64{
 		"RtlInitAnsiString":              (*call).initAnsiString,
 		"RtlInitString":                  (*call).initAnsiString,
 		"RtlAnsiStringToUnicodeString":   (*call).ansiToUnicode,

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/dirql/dirql/internal/ddi"
+	"github.com/dirql/dirql/internal/kernel"
 )
 
 // routine is something that a driver can import or call through the function
@@ -28,6 +29,20 @@ func register(routines map[string]func(c *call) uint64) {
 		}
 		implemented[name] = fn
 	}
+}
+
+// registerChecked is register for routines that the kernel package does not know:
+// their documented IRQL range is checked here.
+func registerChecked(routines map[string]func(c *call) uint64) {
+	checked := map[string]func(c *call) uint64{}
+	for name, fn := range routines { // order does not matter: the keys differ
+		levels := kernel.NewLevels(name)
+		checked[name] = func(c *call) uint64 {
+			c.CheckLevel(levels)
+			return fn(c)
+		}
+	}
+	register(checked)
 }
 
 // Implemented reports whether a routine is implemented.

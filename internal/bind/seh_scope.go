@@ -6,7 +6,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(c *call) uint64{
+	registerChecked(map[string]func(c *call) uint64{
 		"__C_specific_handler":        (*call).cSpecificHandler,
 		"ExRaiseStatus":               func(c *call) uint64 { return c.raiseStatus(kernel.NTSTATUS(c.word(0))) },
 		"RtlRaiseStatus":              func(c *call) uint64 { return c.raiseStatus(kernel.NTSTATUS(c.word(0))) },

@@ -23,6 +23,20 @@ func NewLenientService(name string) *Service {
 	return s
 }
 
+// NewLevels returns the documented IRQL range of a routine that is none of this
+// package, for CheckLevel. Where the page points at its remarks (as a rule: any
+// level, if the memory is not pageable) there is nothing to check.
+func NewLevels(name string) *Service {
+	s := &Service{Name: name, limit: limitOf(name)}
+	if s.limit.Conditional || strings.Contains(s.limit.Text, "emarks") {
+		s.limit.known = false
+	}
+	return s
+}
+
+// CheckLevel checks the IRQL of a call, as Enter does.
+func (t *Thread) CheckLevel(s *Service) { t.checkLevel(s) }
+
 func limitOf(name string) irqlLimit {
 	l, ok := ddi.Limits(name)
 	return irqlLimit{Limit: l, known: ok, framework: strings.HasPrefix(name, "Wdf")}
