@@ -7,5 +7,6 @@
 // registry.go (the one table of what is implemented) and wdfldr.go (how a KMDF
 // driver finds the framework). The files kmdf_*.go and nt_*.go hold the routines,
 // a line or a few each. fault.go turns what the processor refuses into bug
-// checks.
+// checks, or into exceptions, which seh.go dispatches to the driver's __try
+// blocks.
 package bind
