@@ -305,6 +305,47 @@ TestMany(void)
     return count == 200;
 }
 
+/* A thread handles its own exceptions, and ends inside a __try block. */
+extern DECLSPEC_IMPORT POBJECT_TYPE PsThreadType;
+NTKERNELAPI PETHREAD PsGetCurrentThread(VOID);
+
+static PETHREAD inThread, behindGs;
+
+static VOID
+Routine(PVOID Context)
+{
+    inThread = PsGetCurrentThread();
+    __asm__("mov %%gs:0x188, %0" : "=r"(behindGs));
+    __try {
+        Read((ULONG_PTR)Context);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        Mark(3);
+    }
+    __try {
+        PsTerminateSystemThread(STATUS_SUCCESS);
+        Mark(9);
+    } __except (EXCEPTION_EXECUTE_HANDLER) {
+        Mark(9);
+    }
+    Mark(9);
+}
+
+DECLSPEC_NOINLINE static int
+TestThread(void)
+{
+    HANDLE handle;
+    PETHREAD thread;
+
+    if (!NT_SUCCESS(PsCreateSystemThread(&handle, THREAD_ALL_ACCESS, NULL, NULL, NULL, Routine, (PVOID)0x10)) ||
+        !NT_SUCCESS(ObReferenceObjectByHandle(handle, THREAD_ALL_ACCESS, PsThreadType, KernelMode, (PVOID *)&thread, NULL))) {
+        return 0;
+    }
+    ZwClose(handle);
+    KeWaitForSingleObject(thread, Executive, KernelMode, FALSE, NULL);
+    ObDereferenceObject(thread);
+    return trail == 3 && thread == inThread && thread == behindGs && thread != PsGetCurrentThread();
+}
+
 static int
 RunTest(int Number)
 {
@@ -340,6 +381,8 @@ RunTest(int Number)
         return TestWriteProbe();
     case 15:
         return TestMany();
+    case 16:
+        return TestThread();
     }
     return -1;
 }

@@ -102,6 +102,12 @@ func (t *Thread) PsTerminateSystemThread(status NTSTATUS) NTSTATUS {
 	if kind, _ := t.Activation(); !t.system || kind != ThreadActivation {
 		return t.LeaveStatus(StatusInvalidParameter)
 	}
+	t.LeaveVoid()
+	for i := len(t.stack) - 1; i >= 0 && t.m.Trace.On(); i-- {
+		if t.stack[i].kind == routineFrame {
+			t.m.Record(t.cpu, trace.Event{Kind: trace.End, Name: t.m.NameOf(t.stack[i].code), Text: t.role})
+		}
+	}
 	t.ends(ThreadActivation, 0)
 	t.exiting = true
 	panic(unwound{})
