@@ -45,13 +45,15 @@ type Driver struct {
 
 // state is the plain data of a driver.
 type state struct {
-	driverObject uint64
-	registryPath uint64
-	globals      uint64                // WDF_DRIVER_GLOBALS
-	stacks       []uint64              // by thread: top of its kernel stack; later ones have none yet
-	providers    []bool                // of event tracing: those that are registered
-	pages        map[uint64]uint64     // by MDL: pages without an address; looked up only
-	lists        map[wdf.Handle]uint64 // descriptors of a resource list in memory; looked up only
+	driverObject  uint64
+	registryPath  uint64
+	globals       uint64           // WDF_DRIVER_GLOBALS
+	stacks        []uint64         // by thread: top of its kernel stack; later ones have none yet
+	providers     []bool           // of event tracing: those that are registered
+	callbacks     []callbackObject // see nt_callback.go
+	registrations []callbackRoutine
+	pages         map[uint64]uint64     // by MDL: pages without an address; looked up only
+	lists         map[wdf.Handle]uint64 // descriptors of a resource list in memory; looked up only
 }
 
 // Load puts a driver file into a machine and binds its imports.
@@ -148,6 +150,7 @@ func (d *Driver) Snapshot() any {
 	s := d.state
 	s.stacks, s.providers = slices.Clone(s.stacks), slices.Clone(s.providers)
 	s.lists, s.pages = maps.Clone(s.lists), maps.Clone(s.pages)
+	s.callbacks, s.registrations = slices.Clone(s.callbacks), slices.Clone(s.registrations)
 	return s
 }
 
@@ -156,6 +159,7 @@ func (d *Driver) Restore(v any) {
 	s := v.(state)
 	s.stacks, s.providers = append(d.stacks[:0], s.stacks...), slices.Clone(s.providers)
 	s.lists, s.pages = maps.Clone(s.lists), maps.Clone(s.pages)
+	s.callbacks, s.registrations = slices.Clone(s.callbacks), slices.Clone(s.registrations)
 	d.state = s
 	for i := range d.running {
 		d.running[i] = d.running[i][:0]
@@ -171,9 +175,16 @@ func (d *Driver) AppendState(b []byte) []byte {
 		}
 		for _, c := range calls {
 			b = c.AppendState(b)
+			b = c.dispatch.appendState(b)
 		}
 	}
-	return b
+	for _, p := range d.providers {
+		b = append(b, byte(boolean(p)))
+	}
+	for _, r := range d.registrations {
+		b = fmt.Appendf(b, "%d %x %x;", r.object, r.function, r.context)
+	}
+	return fmt.Appendf(b, "%d", len(d.callbacks))
 }
 
 const stackPages = 6 // 24 KB, as on Windows

@@ -1,6 +1,7 @@
 package bind
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -341,4 +342,33 @@ func TestLevelsOfImports(t *testing.T) {
 			b.s.KeLowerIrql(kernel.PassiveLevel)
 		})
 	}
+}
+
+// Routines are called for an object that is notified, as long as they are
+// registered.
+func TestCallbackObjects(t *testing.T) {
+	imports(t, kernel.Done, func(b *bench) {
+		var called []uint64
+		routine := b.m.Function("callback", func(_ *kernel.Thread, a kernel.Args) uint64 {
+			called = append(called, a[0], a[1], a[2])
+			return 0
+		})
+		out, attributes := b.alloc(8, ""), b.alloc(48, "")
+		b.m.Mem.Store(attributes+0x10, 8, b.unicode("TestCallback", 40))
+		b.is(statusObjectNameNotFound, "ExCreateCallback", out, attributes, 0, 0)
+		b.is(0, "ExCreateCallback", out, attributes, 1, 0)
+		object := b.load(out, 8)
+		b.is(0, "ExCreateCallback", out, attributes, 0, 0) // opens it
+		if b.load(out, 8) != object {
+			t.Error("another object of the same name")
+		}
+		r := b.call("ExRegisterCallback", object, routine, 7)
+		b.is(0, "ExRegisterCallback", object, routine, 8) // must be alone
+		b.call("ExNotifyCallback", object, 1, 2)
+		b.call("ExUnregisterCallback", r)
+		b.call("ExNotifyCallback", object, 3, 4)
+		if !slices.Equal(called, []uint64{7, 1, 2}) {
+			t.Errorf("called with %v", called)
+		}
+	})
 }

@@ -68,6 +68,18 @@ func (d *Driver) raise(t *kernel.Thread, c *x86.CPU, e kernel.Exception) {
 	d.running[t.ID()][len(calls)-1].dispatch = nil // the stack of calls can have moved
 }
 
+// appendState appends what the records on the stack do not tell.
+func (x *dispatch) appendState(b []byte) []byte {
+	if x == nil {
+		return b
+	}
+	b = fmt.Appendf(b, "%x %x", x.at.R, x.at.RIP)
+	if x.landing != nil {
+		b = fmt.Appendf(b, " %x %x", x.landing.frame, x.landing.ip)
+	}
+	return b
+}
+
 // search asks the handlers of one frame after the other. It reports whether the
 // code is to go on where the exception happened; x.landing is set if a frame
 // takes it.
