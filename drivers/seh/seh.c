@@ -387,6 +387,18 @@ RunTest(int Number)
     return -1;
 }
 
+/* A filter that changes nothing and goes on. */
+DECLSPEC_NOINLINE __attribute__((unused)) static int
+TestAgain(void)
+{
+    __try {
+        Read(0x10);
+    } __except (EXCEPTION_CONTINUE_EXECUTION) {
+        Mark(9);
+    }
+    return 0;
+}
+
 /* What no __except catches, or may not continue. */
 DECLSPEC_NOINLINE __attribute__((unused)) static int
 Caught(ULONG_PTR Address)
@@ -429,6 +441,8 @@ DriverEntry(PDRIVER_OBJECT DriverObject, PUNICODE_STRING RegistryPath)
 #elif defined(BUG_NONCONTINUABLE)
     zero = 1;
     TryToGoOn(-1);
+#elif defined(BUG_AGAIN)
+    return TestAgain();
 #elif defined(BUG_IN_FILTER)
     TryToGoOn(1);
 #endif

@@ -19,6 +19,8 @@ type guestCall struct {
 	*x86.CPU
 	activation uint32
 	dispatch   *dispatch // of an exception in it, nil: none
+	resumed    uint64    // instruction that a filter has gone on with
+	times      int       // in a row
 }
 
 // Execute implements kernel.Executor: it calls guest code at addr on the stack

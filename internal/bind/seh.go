@@ -61,11 +61,27 @@ func (d *Driver) raise(t *kernel.Thread, c *x86.CPU, e kernel.Exception) {
 	case x.landing != nil:
 		x.unwind()
 	case goOn && !e.Noncontinuable:
+		d.countResume(t, c, &d.running[t.ID()][len(calls)-1])
 		x.resume()
 	default:
 		x.unhandled(goOn)
 	}
 	d.running[t.ID()][len(calls)-1].dispatch = nil // the stack of calls can have moved
+}
+
+// maxResumes is how often in a row a filter can go on with the same instruction.
+const maxResumes = 10_000
+
+// countResume ends a run in which an exception comes again and again.
+func (d *Driver) countResume(t *kernel.Thread, c *x86.CPU, call *guestCall) {
+	at := call.dispatch.at.RIP
+	if call.resumed != at {
+		call.resumed, call.times = at, 0
+	}
+	if call.times++; call.times == maxResumes {
+		t.StopStack(kernel.Finding{Rule: "endless loop", Clause: "exception", Text: fmt.Sprintf(
+			"%s raises an exception %d times in a row, and each time a filter has it go on", d.m.NameOf(at), maxResumes)}, d.callStack(c))
+	}
 }
 
 // appendState appends what the records on the stack do not tell.
