@@ -53,7 +53,11 @@ func (c *call) allocatePages() uint64 {
 // second time is bug check 0x4E.
 func (c *call) freePages() uint64 {
 	c.Step()
-	s := c.mdl(0)
+	s := c.structure(0, "MDL")
+	if s == nil {
+		c.load(0, 8) // raises the exception
+		return 0
+	}
 	block := c.d.pages[s.addr]
 	if block == 0 || s.get("MdlFlags")&mdlPagesLocked == 0 {
 		c.BugCheckStack(0x4E, [4]uint64{7, c.load(s.addr+s.typ.Size, 8)}, "MmFreePagesFromMdl",

@@ -11,7 +11,6 @@ const (
 	StatusBreakpoint              NTSTATUS = 0x80000003
 	StatusSingleStep              NTSTATUS = 0x80000004
 	StatusDatatypeMisalignment    NTSTATUS = 0x80000002
-	StatusAccessViolation         NTSTATUS = 0xC0000005
 	StatusIllegalInstruction      NTSTATUS = 0xC000001D
 	StatusNoncontinuableException NTSTATUS = 0xC0000025
 	StatusInvalidDisposition      NTSTATUS = 0xC0000026
