@@ -11,6 +11,7 @@ func init() {
 		"MmAllocatePagesForMdl":   (*call).allocatePages,
 		"MmAllocatePagesForMdlEx": (*call).allocatePages,
 		"MmFreePagesFromMdl":      (*call).freePages,
+		"MmProbeAndLockPages":     (*call).probeAndLockPages,
 	})
 }
 
@@ -66,5 +67,15 @@ func (c *call) freePages() uint64 {
 	c.FreeBlock(block)
 	delete(c.d.pages, s.addr)
 	s.set("MdlFlags", s.get("MdlFlags")&^mdlPagesLocked)
+	return 0
+}
+
+// probeAndLockPages is (MDL, access mode, operation): an exception where the pages
+// cannot be read, or with IoWriteAccess and IoModifyAccess be written.
+func (c *call) probeAndLockPages() uint64 {
+	c.Step()
+	if s := c.LockPages(c.arg(0), c.word(2) != 0); s.Failed() {
+		c.Raise(kernel.Exception{Code: s, Clause: "exception", Text: "MmProbeAndLockPages of pages that cannot be accessed so"})
+	}
 	return 0
 }
