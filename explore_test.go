@@ -286,7 +286,7 @@ func TestExploreLetsAllocationsFail(t *testing.T) {
 			}
 			continue
 		}
-		if len(rep.Discoveries) != 1 || rep.Discoveries[0].Finding.Code != 0x50 || rep.Faulty == 0 {
+		if len(rep.Discoveries) != 1 || rep.Discoveries[0].Finding.Code != 0x7E || rep.Faulty == 0 {
 			t.Fatalf("%+v", rep)
 		}
 		var file bytes.Buffer
@@ -295,7 +295,7 @@ func TestExploreLetsAllocationsFail(t *testing.T) {
 		if err != nil || p.Faults != (dirql.Faults{Alloc: true}) {
 			t.Fatalf("%+v, %v", p, err)
 		}
-		if again, err := s.Again(p); err != nil || len(again.Findings) != 1 || again.Findings[0].Code != 0x50 {
+		if again, err := s.Again(p); err != nil || len(again.Findings) != 1 || again.Findings[0].Code != 0x7E {
 			t.Errorf("%+v, %v", again, err)
 		}
 	}

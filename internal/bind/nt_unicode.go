@@ -31,6 +31,7 @@ func init() {
 const (
 	statusSomeNotMapped     = 0x00000107
 	statusBufferOverflow    = 0x80000005
+	statusNoMemory          = 0xC0000017
 	statusInvalidParameter2 = 0xC00000F0
 )
 
@@ -81,6 +82,9 @@ func (c *call) ansiToUnicode() uint64 {
 	}
 	if c.flag(2) {
 		p := c.AllocatePool(true, 2*n+2, kernel.PoolTag("grtS"))
+		if p == 0 {
+			return statusNoMemory
+		}
 		c.store(to+stringBuffer, 8, p)
 		c.store(to+stringMaximum, 2, 2*n+2)
 	}
