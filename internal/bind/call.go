@@ -41,14 +41,14 @@ func (c *call) flag(n int) bool             { return c.arg(n)&0xFF != 0 }
 func (c *call) load(addr uint64, size int) uint64 {
 	v, f := c.d.m.Mem.Load(addr, size)
 	if f.Kind != mem.NoFault {
-		c.GuestFault(f, c.caller, c.d.callStack(c.cpu))
+		c.GuestFault(f, c.caller)
 	}
 	return v
 }
 
 func (c *call) store(addr uint64, size int, v uint64) {
 	if f := c.d.m.Mem.Store(addr, size, v); f.Kind != mem.NoFault {
-		c.GuestFault(f, c.caller, c.d.callStack(c.cpu))
+		c.GuestFault(f, c.caller)
 	}
 }
 

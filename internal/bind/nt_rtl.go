@@ -22,7 +22,7 @@ func init() {
 		"RtlAnsiCharToUnicodeChar":  (*call).ansiCharToUnicodeChar,
 		"RtlUnicodeToMultiByteN":    (*call).unicodeToMultiByteN,
 		"KeBugCheck": func(c *call) uint64 {
-			c.BugCheckStack(c.word(0), [4]uint64{}, "KeBugCheck", "the driver itself stops the system", c.d.callStack(c.cpu))
+			c.BugCheck(c.word(0), [4]uint64{}, "KeBugCheck", "the driver itself stops the system")
 			return 0
 		},
 	})

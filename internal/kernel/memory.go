@@ -299,7 +299,7 @@ func (t *Thread) blockText(addr uint64) string {
 	if a == nil {
 		return ""
 	}
-	s := fmt.Sprintf(" (block of %d bytes at 0x%X, tag '%s', allocated by #%d", a.Size, a.Addr, tagText(a.Tag), a.AllocBy)
+	s := fmt.Sprintf(" (block of %d bytes at 0x%X, tag '%s', allocated by #%d", a.Size, a.Addr, TagText(a.Tag), a.AllocBy)
 	if a.Freed {
 		s += fmt.Sprintf(", freed by #%d", a.FreeBy)
 	}
