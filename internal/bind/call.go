@@ -75,6 +75,14 @@ func (c *call) structureAt(addr uint64, name string) *structure {
 	if addr == 0 {
 		return nil
 	}
+	return c.view(addr, name)
+}
+
+// pointee is structure for a routine that takes the pointer as it is: NULL is
+// an address like any other, and a fault.
+func (c *call) pointee(n int, name string) *structure { return c.view(c.arg(n), name) }
+
+func (c *call) view(addr uint64, name string) *structure {
 	typ, ok := ddi.Struct(name)
 	if !ok {
 		panic("BUG: no structure " + name)
@@ -139,7 +147,7 @@ func (c *call) contextType(info uint64) *wdf.ContextType {
 	}
 	s := c.structureAt(info, "WDF_OBJECT_CONTEXT_TYPE_INFO")
 	if unique := s.get("UniqueType"); unique != 0 && unique != info {
-		return c.contextType(unique)
+		info, s = unique, c.structureAt(unique, "WDF_OBJECT_CONTEXT_TYPE_INFO")
 	}
 	t := c.d.types[info]
 	if t == nil {

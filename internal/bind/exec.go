@@ -132,6 +132,7 @@ func (d *Driver) trap(t *kernel.Thread, c *x86.CPU) {
 		t.Unsupported(r.name + " (from " + r.module + "), called by " + t.Machine().NameOf(ret) +
 			". docs/SUPPORT.md lists what there is")
 	}
+	call.checkPointers()
 	c.R[x86.RAX] = r.fn(call)
 	c.RIP = ret
 	c.R[x86.RSP] += 8

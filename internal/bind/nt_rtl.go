@@ -3,7 +3,6 @@ package bind
 import (
 	"bytes"
 
-	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/wdf"
 )
 
@@ -91,37 +90,29 @@ func (c *call) unicodeText(addr uint64) string {
 
 // compareMemory returns the number of bytes that match from the start.
 func (c *call) compareMemory() uint64 {
-	n := min(c.arg(2), maxCopy)
-	a, b := make([]byte, n), make([]byte, n)
-	c.ReadBytes(c.arg(0), a)
-	c.ReadBytes(c.arg(1), b)
+	a, b := c.read(c.arg(0), c.arg(2)), c.read(c.arg(1), c.arg(2))
 	for i := range a {
 		if a[i] != b[i] {
 			return uint64(i)
 		}
 	}
-	return n
+	return uint64(len(a))
 }
 
 func (c *call) memcmp() uint64 {
-	n := min(c.arg(2), maxCopy)
-	a, b := make([]byte, n), make([]byte, n)
-	c.ReadBytes(c.arg(0), a)
-	c.ReadBytes(c.arg(1), b)
+	a, b := c.read(c.arg(0), c.arg(2)), c.read(c.arg(1), c.arg(2))
 	return uint64(uint32(bytes.Compare(a, b)))
 }
 
 // memcpyS is memcpy_s(dest, size of dest, source, count): ERANGE (34) where the
 // destination is too small, with the destination zeroed.
 func (c *call) memcpyS() uint64 {
-	size, n := min(c.arg(1), mem.MaxAlloc), c.arg(3)
+	to, size, n := c.arg(0), c.arg(1), c.arg(3)
 	if n > size {
-		c.WriteBytes(c.arg(0), make([]byte, size))
+		c.WriteBytes(to, make([]byte, c.extent(to, size)))
 		return 34
 	}
-	p := make([]byte, n)
-	c.ReadBytes(c.arg(2), p)
-	c.WriteBytes(c.arg(0), p)
+	c.WriteBytes(to, c.read(c.arg(2), n))
 	return 0
 }
 
@@ -162,27 +153,29 @@ func (c *call) findClearBitsAndSet() uint64 {
 	if hint >= size {
 		hint = 0
 	}
-	for k := range size {
-		first := (hint + k) % size
-		if first+n > size || !c.clearRun(first, n) {
-			continue
-		}
-		set := true
-		for i := range n {
-			c.bit(first+i, &set)
-		}
-		return first
+	first, found := c.clearRun(hint, size, n)
+	if !found {
+		first, found = c.clearRun(0, min(hint+n, size), n)
 	}
-	return 0xFFFFFFFF
+	if !found {
+		return 0xFFFFFFFF
+	}
+	set := true
+	for i := range n {
+		c.bit(first+i, &set)
+	}
+	return first
 }
 
-func (c *call) clearRun(first, n uint64) bool {
-	for i := range n {
-		if c.bit(first+i, nil) {
-			return false
+// clearRun finds n clear bits in a row between two indexes; it looks at each
+// bit once.
+func (c *call) clearRun(from, to, n uint64) (first uint64, found bool) {
+	for i := from; i < to && i-from < n; i++ {
+		if c.bit(i, nil) {
+			from = i + 1
 		}
 	}
-	return true
+	return from, to-min(from, to) >= n
 }
 
 // ansiCharToUnicodeChar takes a character from where a PUCHAR points to and
@@ -196,7 +189,7 @@ func (c *call) ansiCharToUnicodeChar() uint64 {
 // unicodeToMultiByteN is (destination, its size, address for the length, source,
 // bytes of source); characters beyond ASCII become '?'.
 func (c *call) unicodeToMultiByteN() uint64 {
-	n := min(uint64(c.word(1)), uint64(c.word(4))/2, maxCopy)
+	n := min(uint64(c.word(1)), uint64(c.word(4))/2)
 	for i := range n {
 		ch := c.load(c.arg(3)+2*i, 2)
 		if ch > 0x7F {
