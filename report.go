@@ -150,6 +150,9 @@ func (r *rig) end() string {
 	if !r.broken {
 		return "done: the device was removed and the driver unloaded"
 	}
+	if r.reason == kernel.Done {
+		return "the driver does not start, during: " + r.state
+	}
 	return fmt.Sprintf("%s, during: %s", r.reason, r.state)
 }
 
