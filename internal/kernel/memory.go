@@ -286,6 +286,8 @@ func (t *Thread) fault(f mem.Fault, codes [3]uint32) {
 		t.stop(Finding{Code: code, Params: params, Rule: rule, Clause: "VER-7", Text: text})
 	case f.Kind == mem.ReadOnly && irql < DispatchLevel:
 		t.BugCheck(0xBE, [4]uint64{f.Addr}, "IRQL-10", text)
+	case f.Kind == mem.NoExecute && irql < DispatchLevel:
+		t.BugCheck(0xFC, [4]uint64{f.Addr}, "IRQL-10", text)
 	case irql >= DispatchLevel:
 		t.BugCheck(codes[2], [4]uint64{f.Addr, uint64(irql), uint64(f.Access), t.guestIP}, "IRQL-10", text)
 	}
