@@ -1,7 +1,6 @@
 package bind
 
 import (
-	"encoding/binary"
 	"strings"
 	"testing"
 
@@ -115,31 +114,4 @@ func TestNoFaults(t *testing.T) {
 			t.Errorf("%s, %v", why, r.m.Findings())
 		}
 	}
-}
-
-// FuzzCode runs bytes as driver code, with calls of random routines: whatever
-// it is, the run ends, and without a panic.
-func FuzzCode(f *testing.F) {
-	for _, code := range []string{codeRead, codeWrite, codeJump, codeDivide, codeUD2, codeFastFail, codeRecurse, codeInt80,
-		"\xEB\xFE", "\x48\xB8\x00\x00\x00\x00\x0E\xF8\xFF\xFF\xFF\xD0\xC3", "\x44\x0F\x22\xC1\xC3", "\xFA\xFB\xC3"} {
-		f.Add([]byte(code), uint64(3), uint8(0))
-	}
-	r := newRig(f)
-	f.Fuzz(func(t *testing.T, code []byte, arg uint64, irql uint8) {
-		if len(code) > mem.PageSize/2 {
-			return
-		}
-		names := ImplementedNames()
-		var stub []byte // calls one routine first: mov rax, routine; call rax
-		stub = append(stub, 0x48, 0xB8)
-		stub = binary.LittleEndian.AppendUint64(stub, r.routines[names[arg%uint64(len(names))]])
-		stub = append(stub, 0xFF, 0xD0)
-		if arg&1 != 0 {
-			code = append(stub, code...)
-		}
-		_, why := r.executed(t, string(code), irql%16, func(th *kernel.Thread) uint64 { return arg })
-		if why == kernel.Stopped && len(r.m.Findings()) == 0 {
-			t.Fatal("stopped without a finding")
-		}
-	})
 }
