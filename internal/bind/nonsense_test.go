@@ -2,6 +2,7 @@ package bind
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -83,7 +84,7 @@ func (d *dice) roll(n int) int {
 }
 
 // calls is the number of calls of each routine with random nonsense.
-const calls = 60
+const calls = 80
 
 // Bad arguments to any routine give a result or a finding: never a panic of
 // dirql, never a run without an end.
@@ -127,7 +128,9 @@ func (r *rig) mixture(s *wdf.Sys, name string, i int, random *dice, args *[6]uin
 	for k := range args {
 		right := uint64(0)
 		if k < len(params) {
-			right = made[params[k].Type]
+			if right = made[params[k].Type]; right == 0 {
+				right = r.filled(s, params[k].Type, values, random)
+			}
 		}
 		switch n := random.roll(8); {
 		case right != 0 && n < 6:
@@ -142,6 +145,31 @@ func (r *rig) mixture(s *wdf.Sys, name string, i int, random *dice, args *[6]uin
 		v := values[i]
 		*args = [6]uint64{v, v, v, v, v, v}
 	}
+}
+
+// filled makes a structure of a pointer type that has the right size and nonsense
+// in its fields; 0 if there is no such structure.
+func (r *rig) filled(s *wdf.Sys, pointer string, values []uint64, random *dice) uint64 {
+	name := strings.TrimSuffix(strings.TrimPrefix(pointer, "P"), "*")
+	typ, ok := ddi.Struct(name)
+	if !ok {
+		return 0
+	}
+	p := s.AllocatePool(false, typ.Size, kernel.PoolTag("Strc"))
+	for _, f := range typ.Fields {
+		if f.Size == 0 || f.Size > 8 || f.Size&(f.Size-1) != 0 {
+			continue
+		}
+		v := values[random.roll(len(values))]
+		if random.roll(3) == 0 {
+			v = uint64(random.roll(4))
+		}
+		if f.Name == "Size" && f.Offset == 0 && random.roll(8) != 0 {
+			v = typ.Size
+		}
+		s.Store(p+f.Offset, int(f.Size), v&(1<<(8*f.Size)-1))
+	}
+	return p
 }
 
 func paramsOf(name string) []ddi.Param {
@@ -177,4 +205,61 @@ func (r *rig) nonsenseCall(t *testing.T, name string, i int, random *dice) (wron
 		return fmt.Sprintf("stopped without a finding: arguments %x", args)
 	}
 	return ""
+}
+
+// The same for what takes a WDFDEVICE_INIT, where there is one: during
+// EvtDriverDeviceAdd. The last call is the one that creates the device.
+func TestNonsenseInDeviceAdd(t *testing.T) {
+	var names []string
+	for _, f := range ddi.Functions() {
+		if Implemented(f.Name) && slices.ContainsFunc(f.Params, func(p ddi.Param) bool { return strings.HasPrefix(p.Type, "PWDFDEVICE_INIT") }) {
+			names = append(names, f.Name)
+		}
+	}
+	if len(names) < 5 {
+		t.Fatalf("only %v take a WDFDEVICE_INIT", names)
+	}
+	r := newColdRig(t)
+	location := r.bus(t).Number()
+	name, random := "", dice(1)
+	added := 0
+	add := r.m.Function("test.deviceAdd", func(th *kernel.Thread, a kernel.Args) uint64 {
+		s, init := r.d.f.Sys(th), a[1]
+		values := r.nonsense(s)
+		pointer := th.AllocatePool(false, 8, kernel.PoolTag("Init"))
+		th.Store(pointer, 8, init)
+		args := [6]uint64{0, init}
+		for k, p := range paramsOf(name) {
+			switch {
+			case k < 2 || k >= len(args):
+			case random.roll(3) != 0:
+				args[k] = r.filled(s, p.Type, values, &random)
+			default:
+				args[k] = values[random.roll(len(values))]
+			}
+		}
+		if name == "WdfDeviceCreate" {
+			args[1] = pointer
+		}
+		added++
+		r.guestCall(th, name, args[:]...)
+		return r.guestCall(th, "WdfDeviceCreate", 0, pointer, 0, pointer)
+	})
+	r.keep(t)
+	for _, name = range names {
+		for range calls {
+			r.restore()
+			why := r.run(t, func(th *kernel.Thread) {
+				s := r.d.f.Sys(th)
+				s.WdfDriverCreate(&wdf.DriverConfig{EvtDriverDeviceAdd: wdf.Callback(add)}, nil)
+				s.AddDevice(location)
+			})
+			if why == kernel.Stopped && len(r.m.Findings()) == 0 {
+				t.Errorf("%s: stopped without a finding", name)
+			}
+		}
+	}
+	if added != len(names)*calls {
+		t.Errorf("EvtDriverDeviceAdd was called %d times", added)
+	}
 }
