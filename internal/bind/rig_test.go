@@ -129,6 +129,9 @@ func (r *rig) run(t testing.TB, body func(t *kernel.Thread)) kernel.Reason {
 
 // guestCall calls a routine as guest code does: through its trap address.
 func (r *rig) guestCall(th *kernel.Thread, name string, args ...uint64) uint64 {
+	if r.routines[name] == 0 {
+		panic("BUG: no routine " + name)
+	}
 	var a kernel.Args
 	copy(a[:], args)
 	return th.Invoke("test", r.routines[name], a)
