@@ -7,11 +7,15 @@ import (
 	"go/token"
 	"io/fs"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/dirql/dirql"
+	"github.com/dirql/dirql/drivers/edu"
 	"github.com/dirql/dirql/internal/ddi"
+	"github.com/dirql/dirql/wdf"
 )
 
 // computed lists the places where a bug check code, or the first parameter of
@@ -183,5 +187,30 @@ func (s *bugCheckScan) explained(place string, c bugCheckCase) {
 		s.t.Errorf("%s: bug check 0x%X, parameter 0x%X has no row in internal/ddi/data/bugchecks.csv", place, c.code, c.p1)
 	case hasCases(c.code) && known.Args[0].Meaning == "":
 		s.t.Errorf("%s: bug check 0x%X does not say what parameter 0x%X means", place, c.code, c.p1)
+	}
+}
+
+// The parameters of a bug check are explained for the case at hand; code in Go
+// has no address.
+func TestArguments(t *testing.T) {
+	const wild = 0xFFFFF800_7FFFF000
+	s := edu.Scenario()
+	s.Driver.Entry = func(s *wdf.Sys) wdf.NTSTATUS {
+		s.KeRaiseIrql(wdf.DispatchLevel)
+		s.Store(wild, 4, 1)
+		return wdf.StatusSuccess
+	}
+	r, err := s.Run(dirql.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []dirql.Argument{
+		{Value: wild, Meaning: "memory referenced"},
+		{Value: 2, Meaning: "IRQL", Text: "DISPATCH_LEVEL"},
+		{Value: 1, Meaning: "access", Text: "write"},
+		{Value: 0, Meaning: "instruction that made the access", Text: "no address: a routine of the kernel, or a driver in Go"},
+	}
+	if len(r.Findings) != 1 || !slices.Equal(r.Findings[0].Arguments, want) {
+		t.Errorf("got %+v", r.Findings)
 	}
 }

@@ -48,6 +48,8 @@ func (r *rig) explain(f *kernel.Finding) []Argument {
 			list[i].Meaning = "no meaning is known"
 		case a.Meaning == "":
 			list[i].Meaning = "reserved"
+		case a.Form == ddi.FormCode && v == 0 && i > 0 && f.Params[0] != 0:
+			list[i].Text = "no address: a routine of the kernel, or a driver in Go"
 		case list[i].Text == "":
 			list[i].Text = r.formed(a.Form, v)
 		}
