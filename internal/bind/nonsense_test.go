@@ -69,6 +69,7 @@ func (r *rig) objects(s *wdf.Sys) map[string]uint64 {
 	enabler := wdf.DMAEnablerConfig{Size: uint32(ddi.SizeOf("WDF_DMA_ENABLER_CONFIG")), Profile: wdf.DMAProfilePacket, MaximumLength: 4096}
 	add("WDFDMAENABLER")(s.WdfDmaEnablerCreate(r.device, &enabler, nil))
 	add("WDFCOMMONBUFFER")(s.WdfCommonBufferCreate(wdf.Handle(made["WDFDMAENABLER"]), 64, nil))
+	add("WDFDMATRANSACTION")(s.WdfDmaTransactionCreate(wdf.Handle(made["WDFDMAENABLER"]), nil))
 	made["WDFREQUEST"] = uint64(s.SendRequest(r.device, wdf.RequestParams{
 		Type: wdf.RequestTypeDeviceControl, IoControlCode: 0x222000, Input: []byte{9, 0, 0, 0}, OutputLength: 4}))
 	return made
