@@ -35,9 +35,10 @@ var computed = map[string][]bugCheckCase{
 // passedOn lists the places that take a code from elsewhere: from a caller that
 // this test sees, or from the driver.
 var passedOn = map[string]bool{
-	"internal/kernel/bugcheck.go BugCheck":  true,
-	"internal/bind/nt_kernel.go bugCheckEx": true, // KeBugCheckEx
-	"internal/bind/nt_rtl.go init":          true, // KeBugCheck
+	"internal/kernel/bugcheck.go BugCheck":          true,
+	"internal/bind/nt_kernel.go bugCheckEx":         true, // KeBugCheckEx
+	"internal/bind/kmdf_object.go verifierBugCheck": true, // WdfVerifierKeBugCheck
+	"internal/bind/nt_rtl.go init":                  true, // KeBugCheck
 }
 
 type bugCheckCase struct {
@@ -49,7 +50,7 @@ type bugCheckCase struct {
 // apart, so that each has to have an entry of its own.
 func hasCases(code uint32) bool {
 	switch code {
-	case 0x1A, 0x76, 0x9F, 0xC2, 0xC4, 0xC7, 0xC8, 0xC9, 0x10D, 0x133:
+	case 0x1A, 0x76, 0x9F, 0xC2, 0xC4, 0xC7, 0xC8, 0xC9, 0xCA, 0x10D, 0x133:
 		return true
 	}
 	return false
