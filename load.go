@@ -23,11 +23,34 @@ func LoadDriver(path string) (Driver, error) {
 		return Driver{}, err
 	}
 	if k := f.Kind(); k != pe.KMDF {
-		return Driver{}, fmt.Errorf("%s: %s", path, f.Describe())
+		return Driver{}, fmt.Errorf("%s: not a driver that dirql runs: %s", path, f.Describe())
 	}
 	d := Driver{Name: strings.TrimSuffix(f.BaseName(), ".sys"), file: f, path: path, sum: fmt.Sprintf("sha256:%x", sha256.Sum256(data))}
 	if d.pdbName, d.pdb, err = pe.FindPDB(path, f); err != nil {
 		return Driver{}, err
 	}
 	return d, nil
+}
+
+// SymbolWarnings says why reports about a .sys driver lack names: damaged debug
+// information, a PDB of another build, or none. It does not keep it from running.
+func (d *Driver) SymbolWarnings() []string {
+	if d.file == nil {
+		return nil
+	}
+	var list []string
+	symbols := d.file.Symbols(d.pdbName, d.pdb)
+	for _, w := range symbols.Warnings {
+		list = append(list, w.Error())
+	}
+	if c := d.file.CodeView; c != nil && d.pdb == nil && !known(symbols, d.file) {
+		list = append(list, fmt.Sprintf("%s: its symbols, %s, are not beside it: reports show offsets instead of names", d.file.Name, c.Base()))
+	}
+	return list
+}
+
+// known tells whether there is a name for the entry point.
+func known(symbols *pe.SymbolTable, f *pe.File) bool {
+	_, _, ok := symbols.Lookup(f.EntryRVA)
+	return ok
 }

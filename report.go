@@ -18,6 +18,7 @@ type Finding struct {
 	Clause     string // clause of docs/spec
 	Code       uint32 // bug check code, 0: none
 	Params     [4]uint64
+	Arguments  []Argument // the same, explained
 	Processor  int
 	IRQL       uint8
 	Time       uint64   // virtual nanoseconds
@@ -27,6 +28,13 @@ type Finding struct {
 	Unsupported bool
 
 	identity string // see kernel.Finding.Identity
+}
+
+// Argument is a parameter of a bug check, explained.
+type Argument struct {
+	Value   uint64
+	Meaning string // "memory referenced"
+	Text    string // what the value stands for: "read", a level, the name of a routine or object; "" if nothing
 }
 
 // Report says what happened in a run.
@@ -53,7 +61,7 @@ func (r *Report) WriteText(w io.Writer, verbose bool) error {
 		return err
 	}
 	fmt.Fprintf(w, "\nEnd: %s.\n", r.End)
-	return report.Findings(w, r.findings())
+	return r.WriteFindings(w)
 }
 
 // Until returns the report with the record of the run up to a virtual time, in
@@ -70,6 +78,9 @@ func (r *Report) Until(time uint64) *Report {
 	}
 	return &cut
 }
+
+// WriteFindings writes the findings only, for people.
+func (r *Report) WriteFindings(w io.Writer) error { return report.Findings(w, r.findings()) }
 
 func plural(n int, word string) string {
 	if n == 1 {
@@ -98,15 +109,26 @@ func (r *Report) findings() []report.Finding {
 	var list []report.Finding
 	for _, f := range r.Findings {
 		list = append(list, report.Finding{Title: f.Title, Text: f.Text, Rule: f.Rule, Clause: f.Clause, CPU: f.Processor,
-			IRQL: f.IRQL, Time: f.Time, Stack: f.Stack})
+			IRQL: f.IRQL, Time: f.Time, Stack: f.Stack, BugCheck: f.bugCheck()})
 	}
 	return list
+}
+
+func (f *Finding) bugCheck() *report.BugCheck {
+	if f.Code == 0 {
+		return nil
+	}
+	b := &report.BugCheck{Code: f.Code, Name: kernel.BugCheckName(f.Code)}
+	for _, a := range f.Arguments {
+		b.Args = append(b.Args, report.Argument{Value: fmt.Sprintf("%X", a.Value), Meaning: a.Meaning, Text: a.Text})
+	}
+	return b
 }
 
 func (r *rig) report() *Report {
 	rep := &Report{Scenario: r.s.Name, Processors: r.m.Processors(), End: r.end(), Time: r.m.Now(), Steps: r.m.Steps(), log: r.m.Trace}
 	for _, f := range r.m.Findings() {
-		rep.Findings = append(rep.Findings, publicFinding(&f))
+		rep.Findings = append(rep.Findings, r.publicFinding(&f))
 	}
 	if f := r.hang(); f != nil {
 		rep.Findings = append(rep.Findings, *f)
@@ -114,9 +136,10 @@ func (r *rig) report() *Report {
 	return rep
 }
 
-func publicFinding(f *kernel.Finding) Finding {
+func (r *rig) publicFinding(f *kernel.Finding) Finding {
+	rule, clause := broken(f)
 	return Finding{
-		Title: f.Title(), Text: f.Text, Rule: f.Rule, Clause: f.Clause, Code: f.Code, Params: f.Params,
+		Title: f.Title(), Text: f.Text, Rule: rule, Clause: clause, Code: f.Code, Params: f.Params, Arguments: r.explain(f),
 		Processor: f.CPU, IRQL: f.IRQL, Time: f.Time, Activation: f.Activation, Stack: slices.Clone(f.Stack),
 		Unsupported: f.Unsupported, identity: f.Identity(),
 	}
@@ -126,6 +149,9 @@ func publicFinding(f *kernel.Finding) Finding {
 func (r *rig) end() string {
 	if !r.broken {
 		return "done: the device was removed and the driver unloaded"
+	}
+	if r.reason == kernel.Done {
+		return "the driver does not start, during: " + r.state
 	}
 	return fmt.Sprintf("%s, during: %s", r.reason, r.state)
 }

@@ -224,6 +224,9 @@ everything() {
 	# The example again in the binding style of KMDF 1.13 and older, and by clang.
 	build_gcc "$dir/drivers/edu/testdata/edu-kmdf-1.11.sys" drivers/edu/edu.c true -DKMDF_VERSION_MINOR=11
 	verify "$dir/drivers/edu/testdata/edu-kmdf-1.11.sys"
+	# A mistake with debug information: reports show source lines.
+	build_gcc "$dir/drivers/hostile/testdata/recurse-debug.sys" drivers/hostile/hostile.c false -DBUG_RECURSE
+	verify "$dir/drivers/hostile/testdata/recurse-debug.sys"
 	if have_clang; then
 		build_clang "$dir/drivers/edu/testdata/edu-clang.sys" drivers/edu/edu.c false
 		verify "$dir/drivers/edu/testdata/edu-clang.sys"

@@ -65,7 +65,8 @@ func (s *Sys) WdfSpinLockRelease(h WDFSPINLOCK) {
 	}
 	l := &s.f.spinLocks[n]
 	if l.owner != int32(s.ID())+1 && s.f.m.Profile().FrameworkVerifier {
-		s.BugCheck(0x10D, [4]uint64{0xB, uint64(h), 1}, "OBJ-15", s.f.m.NameOf(uint64(h))+" is released by a thread that does not own it")
+		s.Stop(kernel.Finding{Code: 0x10D, Params: [4]uint64{0xB, uint64(h), 1}, Rule: "WdfSpinLockRelease", Clause: "OBJ-15",
+			Text: s.f.m.NameOf(uint64(h)) + " is released by a thread that does not own it"})
 	}
 	l.owner = 0
 	s.ReleaseSpinLock(l.cell, l.oldIRQL)

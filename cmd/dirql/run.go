@@ -56,6 +56,9 @@ Scenarios:
 			if err != nil {
 				return err
 			}
+			for _, w := range s.Driver.SymbolWarnings() {
+				fmt.Fprintf(cmd.ErrOrStderr(), "dirql: warning: %s\n", w)
+			}
 			report, err := s.Run(options)
 			if err != nil {
 				return err

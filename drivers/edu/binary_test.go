@@ -3,7 +3,9 @@ package edu_test
 import (
 	"bytes"
 	"encoding/json"
+	"flag"
 	"fmt"
+	"os"
 	"regexp"
 	"strings"
 	"testing"
@@ -97,7 +99,7 @@ func modelEvents(t *testing.T, r *dirql.Report) []string {
 	if err := json.Unmarshal(b.Bytes(), &doc); err != nil {
 		t.Fatal(err)
 	}
-	address := regexp.MustCompile(`0x[0-9A-F]{6,}|edu\.(sys!)?\w+`)
+	address := regexp.MustCompile(`0x[0-9A-F]{6,}|edu[.!]\w+`)
 	var list []string
 	for _, e := range doc.Events {
 		switch e.Kind {
@@ -115,6 +117,29 @@ func modelEvents(t *testing.T, r *dirql.Report) []string {
 		list = append(list, address.ReplaceAllString(fmt.Sprintf("P%d %d %s %s %s %s", e.CPU, e.IRQL, e.Kind, name, e.Text, e.ValueText), "*"))
 	}
 	return list
+}
+
+var update = flag.Bool("update", false, "rewrite the golden files")
+
+// golden compares the findings of a run with a file.
+func golden(t *testing.T, name string, r *dirql.Report) {
+	t.Helper()
+	var b bytes.Buffer
+	if err := r.WriteFindings(&b); err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		if err := os.WriteFile(name, b.Bytes(), 0o666); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(name)
+	if err != nil {
+		t.Fatalf("%v; make it with go test ./drivers/edu -update", err)
+	}
+	if diff := cmp.Diff(string(want), b.String()); diff != "" {
+		t.Errorf("the findings differ from %s (-want +got); if that is right, run go test ./drivers/edu -update\n%s", name, diff)
+	}
 }
 
 // Each deliberate mistake gives the bug check that Windows would show.
@@ -148,7 +173,8 @@ func TestMistakes(t *testing.T) {
 				}
 			}
 			// The ISR of isr-irql has returned when the kernel finds out.
-			if c.file != "isr-irql" && !strings.Contains(strings.Join(f.Stack, "\n"), c.file+".sys!EduEvtInterrupt") {
+			golden(t, "testdata/findings/"+c.file+".txt", r)
+			if c.file != "isr-irql" && !strings.Contains(strings.Join(f.Stack, "\n"), c.file+"!EduEvtInterrupt") {
 				t.Errorf("the stack does not name the driver's routine: %q", f.Stack)
 			}
 		})

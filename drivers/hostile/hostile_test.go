@@ -19,6 +19,7 @@ func TestHostileDrivers(t *testing.T) {
 		{"hostile.sys", "start failed", ""},
 		{"testdata/spin.sys", "endless loop", "DriverEntry"},
 		{"testdata/recurse.sys", "bug check 0x7F", "Deeper"},
+		{"testdata/recurse-debug.sys", "bug check 0x7F", "recurse-debug!Deeper+0x2B (./drivers/hostile/hostile.c:"},
 		{"testdata/jump.sys", "bug check 0x50", ""},
 		{"testdata/write-readonly.sys", "bug check 0xBE", "DriverEntry"},
 		{"testdata/trap.sys", "bug check 0x7E", "DriverEntry"},

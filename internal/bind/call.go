@@ -42,14 +42,14 @@ func (c *call) flag(n int) bool             { return c.arg(n)&0xFF != 0 }
 func (c *call) load(addr uint64, size int) uint64 {
 	v, f := c.d.m.Mem.Load(addr, size)
 	if f.Kind != mem.NoFault {
-		c.GuestFault(f, c.caller, c.d.callStack(c.cpu))
+		c.GuestFault(f, c.caller)
 	}
 	return v
 }
 
 func (c *call) store(addr uint64, size int, v uint64) {
 	if f := c.d.m.Mem.Store(addr, size, v); f.Kind != mem.NoFault {
-		c.GuestFault(f, c.caller, c.d.callStack(c.cpu))
+		c.GuestFault(f, c.caller)
 	}
 }
 
@@ -76,6 +76,14 @@ func (c *call) structureAt(addr uint64, name string) *structure {
 	if addr == 0 {
 		return nil
 	}
+	return c.view(addr, name)
+}
+
+// pointee is structure for a routine that takes the pointer as it is: NULL is
+// an address like any other, and a fault.
+func (c *call) pointee(n int, name string) *structure { return c.view(c.arg(n), name) }
+
+func (c *call) view(addr uint64, name string) *structure {
 	typ, ok := ddi.Struct(name)
 	if !ok {
 		panic("BUG: no structure " + name)
@@ -140,7 +148,7 @@ func (c *call) contextType(info uint64) *wdf.ContextType {
 	}
 	s := c.structureAt(info, "WDF_OBJECT_CONTEXT_TYPE_INFO")
 	if unique := s.get("UniqueType"); unique != 0 && unique != info {
-		return c.contextType(unique)
+		info, s = unique, c.structureAt(unique, "WDF_OBJECT_CONTEXT_TYPE_INFO")
 	}
 	t := c.d.types[info]
 	if t == nil {

@@ -134,7 +134,7 @@ func (d *Driver) symbol(addr uint64) (string, bool) {
 		}
 		return "", false
 	}
-	base := d.image.File.BaseName()
+	base := d.image.File.Module()
 	name, off, ok := d.symbols.Lookup(rva)
 	switch {
 	case !ok:

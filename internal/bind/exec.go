@@ -145,6 +145,7 @@ func (d *Driver) trap(t *kernel.Thread, c *x86.CPU) bool {
 		t.Unsupported(r.name + " (from " + r.module + "), called by " + t.Machine().NameOf(ret) +
 			". docs/SUPPORT.md lists what there is")
 	}
+	call.checkPointers()
 	var result uint64
 	if e := t.Try(func() { result = r.fn(call) }); e != nil {
 		if e.Address == 0 {

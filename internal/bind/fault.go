@@ -37,8 +37,8 @@ func (d *Driver) pageable(t *kernel.Thread, c *x86.CPU) {
 	case c.Access.Kind != x86.Read:
 		kind = 1
 	}
-	t.BugCheckStack(0xD1, [4]uint64{addr, uint64(irql), kind, c.RIP}, "IRQL-10", fmt.Sprintf(
-		"%s at %s: it may not be resident, and cannot be paged in here", what, trace.LevelName(irql)), d.callStack(c))
+	t.BugCheck(0xD1, [4]uint64{addr, uint64(irql), kind, c.RIP}, "IRQL-10", fmt.Sprintf(
+		"%s at %s: it may not be resident, and cannot be paged in here", what, trace.LevelName(irql)))
 }
 
 // endless ends a run in which a routine executes without end and without
@@ -49,7 +49,7 @@ func (d *Driver) endless(t *kernel.Thread, c *x86.CPU) {
 	if t.IRQL() >= kernel.DispatchLevel {
 		text += "; Windows would end in DPC_WATCHDOG_VIOLATION (0x133)"
 	}
-	t.StopStack(kernel.Finding{Rule: "endless loop", Clause: "WD-1", Text: text}, d.callStack(c))
+	t.Stop(kernel.Finding{Rule: "endless loop", Clause: "WD-1", Text: text})
 }
 
 // overflow reports whether an address is in the guard page below the stack of a
@@ -63,8 +63,8 @@ func (d *Driver) overflow(t *kernel.Thread, addr uint64) bool {
 func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
 	size := int(c.Access.Size)
 	if d.overflow(t, f.Addr) {
-		t.BugCheckStack(0x7F, [4]uint64{8, f.Addr}, "kernel stack", fmt.Sprintf(
-			"the kernel stack of %d bytes is used up: recursion, or too many local variables", stackPages*mem.PageSize), d.callStack(c))
+		t.BugCheck(0x7F, [4]uint64{8, f.Addr}, "kernel stack", fmt.Sprintf(
+			"the kernel stack of %d bytes is used up: recursion, or too many local variables", stackPages*mem.PageSize))
 	}
 	if f.Access != mem.Fetch {
 		t.CheckUser(f.Addr)
@@ -73,7 +73,7 @@ func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
 		d.raise(t, c, kernel.AccessViolation(f, c.RIP))
 		return
 	}
-	t.GuestFault(f, c.RIP, d.callStack(c))
+	t.GuestFault(f, c.RIP)
 	// Without special pool the access is done all the same (VER-7).
 	if f.Access == mem.Load {
 		c.Supply(d.m.Mem.LoadAnyway(f.Addr, size))
@@ -106,8 +106,7 @@ func (d *Driver) exception(t *kernel.Thread, c *x86.CPU) {
 	e := &c.Exception
 	if e.Vector == x86.FastFail {
 		code := c.R[x86.RCX] & 0xFFFFFFFF
-		t.BugCheckStack(0x139, [4]uint64{code}, "fail fast",
-			fmt.Sprintf("the driver stops itself with fast-fail code %d", code), d.callStack(c))
+		t.BugCheck(0x139, [4]uint64{code}, "fail fast", fmt.Sprintf("the driver stops itself with fast-fail code %d", code))
 	}
 	x, known := exceptions[e.Vector]
 	if !known {
@@ -118,31 +117,4 @@ func (d *Driver) exception(t *kernel.Thread, c *x86.CPU) {
 		raised.Params = []uint64{0, ^uint64(0)} // what Windows knows of it
 	}
 	d.raise(t, c, raised)
-}
-
-// maxLines bounds the calls that a report shows.
-const maxLines = 64
-
-// callStack describes the calls of guest code from the innermost outwards,
-// through the unwind information of the image.
-func (d *Driver) callStack(c *x86.CPU) []string {
-	var lines []string
-	x := dispatch{d: d}
-	copy(x.at.R[:], c.R[:16]) // the processor can be in the middle of an instruction
-	x.at.RIP, x.at.X = c.RIP, c.X
-	for w := x.walk(); len(lines) < maxLines && w.next(); {
-		lines = append(lines, d.place(w.regs.RIP))
-	}
-	return lines
-}
-
-// place describes a code address: symbol, and source line if it is known.
-func (d *Driver) place(rip uint64) string {
-	s := d.m.NameOf(rip)
-	if rva, ok := d.image.RVA(rip); ok {
-		if file, line, ok := d.symbols.Line(rva); ok {
-			s += fmt.Sprintf(" (%s:%d)", file, line)
-		}
-	}
-	return s
 }

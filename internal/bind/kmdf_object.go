@@ -40,7 +40,7 @@ func (c *call) objectAllocateContext() uint64 {
 
 // verifierBugCheck: (code, four parameters).
 func (c *call) verifierBugCheck() uint64 {
-	c.BugCheckStack(c.word(1), [4]uint64{c.arg(2), c.arg(3), c.arg(4), c.arg(5)}, "WdfVerifierKeBugCheck",
-		"the driver itself stops the system", c.d.callStack(c.cpu))
+	c.BugCheck(c.word(1), [4]uint64{c.arg(2), c.arg(3), c.arg(4), c.arg(5)}, "WdfVerifierKeBugCheck",
+		"the driver itself stops the system")
 	return 0
 }

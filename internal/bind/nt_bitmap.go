@@ -33,7 +33,7 @@ func (c *call) initializeBitMap() uint64 {
 }
 
 // bitCount is the number of bits; a bitmap of more than that has no memory.
-func (c *call) bitCount() uint64 { return min(c.load(c.arg(0), 4), maxCopy*8) }
+func (c *call) bitCount() uint64 { return min(c.load(c.arg(0), 4), maxScan*8) }
 
 // bit returns bit n of the bitmap that argument 0 points to, and changes it if
 // to is given. Beyond the end it does nothing.

@@ -33,11 +33,6 @@ const (
 	callbackStep     = 0x10
 )
 
-// Status values of ExCreateCallback.
-const (
-	statusObjectNameNotFound = 0xC0000034
-)
-
 // createCallback is (address for the object, OBJECT_ATTRIBUTES, create, allow
 // multiple). The system's own objects (\Callback\PowerState and so on) exist;
 // this machine never notifies them.
@@ -55,7 +50,7 @@ func (c *call) createCallback() uint64 {
 	}
 	system := name == `\Callback\PowerState` || name == `\Callback\SetSystemTime` || name == `\Callback\ProcessorAdd`
 	if !c.flag(2) && !system {
-		return statusObjectNameNotFound
+		return uint64(statusObjectNameNotFound)
 	}
 	c.give(0, callbackBase+uint64(len(c.d.callbacks))*callbackStep)
 	c.d.callbacks = append(c.d.callbacks, callbackObject{name, c.flag(3) || system})

@@ -42,7 +42,7 @@ func (c *call) timeout(n int) kernel.Timeout {
 }
 
 func (c *call) bugCheckEx() uint64 {
-	c.BugCheckStack(c.word(0), [4]uint64{c.arg(1), c.arg(2), c.arg(3), c.arg(4)}, "KeBugCheckEx",
-		"the driver itself stops the system", c.d.callStack(c.cpu))
+	c.BugCheck(c.word(0), [4]uint64{c.arg(1), c.arg(2), c.arg(3), c.arg(4)}, "KeBugCheckEx",
+		"the driver itself stops the system")
 	return 0
 }

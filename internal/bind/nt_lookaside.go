@@ -180,8 +180,8 @@ func (c *call) removeHeadList() uint64 {
 	}
 	next := c.load(entry, 8)
 	if c.load(entry+8, 8) != head || c.load(next+8, 8) != entry {
-		c.BugCheckStack(0x139, [4]uint64{3}, "list corruption", "a list that ExInterlockedRemoveHeadList works on is damaged: "+
-			"the entries beside one that is removed do not point to it", c.d.callStack(c.cpu))
+		c.BugCheck(0x139, [4]uint64{3}, "list corruption", "a list that ExInterlockedRemoveHeadList works on is damaged: "+
+			"the entries beside one that is removed do not point to it")
 	}
 	c.store(head, 8, next)
 	c.store(next+8, 8, head)

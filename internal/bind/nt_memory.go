@@ -1,6 +1,8 @@
 package bind
 
 import (
+	"bytes"
+
 	"github.com/dirql/dirql/internal/mem"
 )
 
@@ -24,29 +26,39 @@ func init() {
 	})
 }
 
-// maxCopy bounds one copy, in bytes.
-const maxCopy = mem.MaxAlloc
+// extent returns n, or less: the number of bytes from addr up to the first one
+// that is not there. So what is copied is never larger than the memory of the
+// machine, whatever count a driver passes, and the copy still ends in its fault.
+func (c *call) extent(addr, n uint64) uint64 {
+	for off := uint64(0); off < n; {
+		if _, f := c.d.m.Mem.Load(addr+off, 1); f.Kind != mem.NoFault {
+			return off + 1
+		}
+		off += mem.PageSize - (addr+off)%mem.PageSize
+	}
+	return n
+}
+
+// read reads n bytes: one visible operation.
+func (c *call) read(addr, n uint64) []byte {
+	p := make([]byte, c.extent(addr, n))
+	c.ReadBytes(addr, p)
+	return p
+}
 
 func (c *call) copyMemory() uint64 {
-	n := min(c.arg(2), maxCopy)
-	p := make([]byte, n)
-	c.ReadBytes(c.arg(1), p)
-	c.WriteBytes(c.arg(0), p)
+	c.WriteBytes(c.arg(0), c.read(c.arg(1), c.arg(2)))
 	return c.arg(0)
 }
 
 func (c *call) setMemory() uint64 {
-	n := min(c.arg(2), maxCopy)
-	p := make([]byte, n)
-	for i := range p {
-		p[i] = byte(c.arg(1))
-	}
-	c.WriteBytes(c.arg(0), p)
-	return c.arg(0)
+	to := c.arg(0)
+	c.WriteBytes(to, bytes.Repeat([]byte{byte(c.arg(1))}, int(c.extent(to, c.arg(2)))))
+	return to
 }
 
 func (c *call) copyUnicodeString() uint64 {
-	to := c.structure(0, "UNICODE_STRING")
+	to := c.pointee(0, "UNICODE_STRING")
 	from := c.structure(1, "UNICODE_STRING")
 	if from == nil {
 		to.set("Length", 0)
@@ -61,7 +73,7 @@ func (c *call) copyUnicodeString() uint64 {
 }
 
 func (c *call) initUnicodeString() uint64 {
-	s := c.structure(0, "UNICODE_STRING")
+	s := c.pointee(0, "UNICODE_STRING")
 	p, n := c.arg(1), uint64(0)
 	for p != 0 && n < 0xFFFC && c.load(p+n, 2) != 0 {
 		n += 2

@@ -61,8 +61,8 @@ func (c *call) freePages() uint64 {
 	}
 	block := c.d.pages[s.addr]
 	if block == 0 || s.get("MdlFlags")&mdlPagesLocked == 0 {
-		c.BugCheckStack(0x4E, [4]uint64{7, c.load(s.addr+s.typ.Size, 8)}, "MmFreePagesFromMdl",
-			"pages are freed that the MDL does not have, or not any more", c.d.callStack(c.cpu))
+		c.BugCheck(0x4E, [4]uint64{7, c.load(s.addr+s.typ.Size, 8)}, "MmFreePagesFromMdl",
+			"pages are freed that the MDL does not have, or not any more")
 	}
 	c.FreeBlock(block)
 	delete(c.d.pages, s.addr)

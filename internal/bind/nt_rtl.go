@@ -3,7 +3,6 @@ package bind
 import (
 	"bytes"
 
-	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/wdf"
 )
 
@@ -17,7 +16,7 @@ func init() {
 		"RtlAnsiCharToUnicodeChar":  (*call).ansiCharToUnicodeChar,
 		"RtlUnicodeToMultiByteN":    (*call).unicodeToMultiByteN,
 		"KeBugCheck": func(c *call) uint64 {
-			c.BugCheckStack(c.word(0), [4]uint64{}, "KeBugCheck", "the driver itself stops the system", c.d.callStack(c.cpu))
+			c.BugCheck(c.word(0), [4]uint64{}, "KeBugCheck", "the driver itself stops the system")
 			return 0
 		},
 	})
@@ -89,37 +88,29 @@ func (c *call) unicodeText(addr uint64) string {
 
 // compareMemory returns the number of bytes that match from the start.
 func (c *call) compareMemory() uint64 {
-	n := min(c.arg(2), maxCopy)
-	a, b := make([]byte, n), make([]byte, n)
-	c.ReadBytes(c.arg(0), a)
-	c.ReadBytes(c.arg(1), b)
+	a, b := c.read(c.arg(0), c.arg(2)), c.read(c.arg(1), c.arg(2))
 	for i := range a {
 		if a[i] != b[i] {
 			return uint64(i)
 		}
 	}
-	return n
+	return uint64(len(a))
 }
 
 func (c *call) memcmp() uint64 {
-	n := min(c.arg(2), maxCopy)
-	a, b := make([]byte, n), make([]byte, n)
-	c.ReadBytes(c.arg(0), a)
-	c.ReadBytes(c.arg(1), b)
+	a, b := c.read(c.arg(0), c.arg(2)), c.read(c.arg(1), c.arg(2))
 	return uint64(uint32(bytes.Compare(a, b)))
 }
 
 // memcpyS is memcpy_s(dest, size of dest, source, count): ERANGE (34) where the
 // destination is too small, with the destination zeroed.
 func (c *call) memcpyS() uint64 {
-	size, n := min(c.arg(1), mem.MaxAlloc), c.arg(3)
+	to, size, n := c.arg(0), c.arg(1), c.arg(3)
 	if n > size {
-		c.WriteBytes(c.arg(0), make([]byte, size))
+		c.WriteBytes(to, make([]byte, c.extent(to, size)))
 		return 34
 	}
-	p := make([]byte, n)
-	c.ReadBytes(c.arg(2), p)
-	c.WriteBytes(c.arg(0), p)
+	c.WriteBytes(to, c.read(c.arg(2), n))
 	return 0
 }
 
@@ -134,7 +125,7 @@ func (c *call) ansiCharToUnicodeChar() uint64 {
 // unicodeToMultiByteN is (destination, its size, address for the length, source,
 // bytes of source); characters beyond ASCII become '?'.
 func (c *call) unicodeToMultiByteN() uint64 {
-	n := min(uint64(c.word(1)), uint64(c.word(4))/2, maxCopy)
+	n := min(uint64(c.word(1)), uint64(c.word(4))/2)
 	for i := range n {
 		ch := c.load(c.arg(3)+2*i, 2)
 		if ch > 0x7F {

@@ -4,19 +4,23 @@ import (
 	"bytes"
 )
 
+// maxScan bounds the characters or bytes that one call looks at: no block of a
+// driver that means well is longer.
+const maxScan = 1 << 20
+
 func init() {
 	registerChecked(map[string]func(c *call) uint64{
-		"strlen":  func(c *call) uint64 { return uint64(len(c.chars(0, 1, maxCopy))) },
-		"wcslen":  func(c *call) uint64 { return uint64(len(c.chars(0, 2, maxCopy))) },
+		"strlen":  func(c *call) uint64 { return uint64(len(c.chars(0, 1, maxScan))) },
+		"wcslen":  func(c *call) uint64 { return uint64(len(c.chars(0, 2, maxScan))) },
 		"strnlen": func(c *call) uint64 { return uint64(len(c.chars(0, 1, c.arg(1)))) },
 		"wcsnlen": func(c *call) uint64 { return uint64(len(c.chars(0, 2, c.arg(1)))) },
-		"strcmp":  func(c *call) uint64 { return c.compareText(1, maxCopy, false) },
-		"wcscmp":  func(c *call) uint64 { return c.compareText(2, maxCopy, false) },
+		"strcmp":  func(c *call) uint64 { return c.compareText(1, maxScan, false) },
+		"wcscmp":  func(c *call) uint64 { return c.compareText(2, maxScan, false) },
 		"strncmp": func(c *call) uint64 { return c.compareText(1, c.arg(2), false) },
 		"wcsncmp": func(c *call) uint64 { return c.compareText(2, c.arg(2), false) },
 
-		"_stricmp":  func(c *call) uint64 { return c.compareText(1, maxCopy, true) },
-		"_wcsicmp":  func(c *call) uint64 { return c.compareText(2, maxCopy, true) },
+		"_stricmp":  func(c *call) uint64 { return c.compareText(1, maxScan, true) },
+		"_wcsicmp":  func(c *call) uint64 { return c.compareText(2, maxScan, true) },
 		"_strnicmp": func(c *call) uint64 { return c.compareText(1, c.arg(2), true) },
 		"_wcsnicmp": func(c *call) uint64 { return c.compareText(2, c.arg(2), true) },
 
@@ -46,7 +50,7 @@ const (
 // bytes, up to a zero, at most limit.
 func (c *call) chars(n, width int, limit uint64) []uint16 {
 	var s []uint16
-	for p := c.arg(n); uint64(len(s)) < min(limit, maxCopy); p += uint64(width) {
+	for p := c.arg(n); uint64(len(s)) < min(limit, maxScan); p += uint64(width) {
 		ch := c.load(p, width)
 		if ch == 0 {
 			break
@@ -58,7 +62,7 @@ func (c *call) chars(n, width int, limit uint64) []uint16 {
 
 // compareText compares two strings of at most limit characters, as an int.
 func (c *call) compareText(width int, limit uint64, fold bool) uint64 {
-	for i := range min(limit, maxCopy) {
+	for i := range min(limit, maxScan) {
 		at := i * uint64(width)
 		a, b := c.load(c.arg(0)+at, width), c.load(c.arg(1)+at, width)
 		if fold {
@@ -101,7 +105,7 @@ func wide(s []uint16) []byte {
 
 // findText returns where the second string begins in the first, 0 if nowhere.
 func (c *call) findText(width int) uint64 {
-	s, part := wide(c.chars(0, width, maxCopy)), wide(c.chars(1, width, maxCopy))
+	s, part := wide(c.chars(0, width, maxScan)), wide(c.chars(1, width, maxScan))
 	for from := 0; ; {
 		i := bytes.Index(s[from:], part)
 		switch {
@@ -118,7 +122,7 @@ func (c *call) findText(width int) uint64 {
 // zero at the end can be asked for.
 func (c *call) findChar(width int, last bool) (found uint64) {
 	want := c.arg(1) & (1<<(8*width) - 1)
-	for p := c.arg(0); p-c.arg(0) < maxCopy; p += uint64(width) {
+	for p := c.arg(0); p-c.arg(0) < maxScan; p += uint64(width) {
 		ch := c.load(p, width)
 		if ch == want {
 			if found = p; !last {
@@ -134,7 +138,7 @@ func (c *call) findChar(width int, last bool) (found uint64) {
 
 // memchr is (buffer, byte, count).
 func (c *call) memchr() uint64 {
-	for i := range min(c.arg(2), maxCopy) {
+	for i := range min(c.arg(2), maxScan) {
 		if c.load(c.arg(0)+i, 1) == c.arg(1)&0xFF {
 			return c.arg(0) + i
 		}

@@ -355,7 +355,7 @@ func TestCallbackObjects(t *testing.T) {
 		})
 		out, attributes := b.alloc(8, ""), b.alloc(48, "")
 		b.m.Mem.Store(attributes+0x10, 8, b.unicode("TestCallback", 40))
-		b.is(statusObjectNameNotFound, "ExCreateCallback", out, attributes, 0, 0)
+		b.is(uint64(statusObjectNameNotFound), "ExCreateCallback", out, attributes, 0, 0)
 		b.is(0, "ExCreateCallback", out, attributes, 1, 0)
 		object := b.load(out, 8)
 		b.is(0, "ExCreateCallback", out, attributes, 0, 0) // opens it

@@ -227,7 +227,7 @@ func (c *call) integerToUnicode() uint64 {
 // utf8ToUnicode is (destination, its size, address for the length, source, its
 // length), all in bytes. Without a destination only the length is given.
 func (c *call) utf8ToUnicode() uint64 {
-	source := make([]byte, min(uint64(c.word(4)), maxCopy))
+	source := make([]byte, min(uint64(c.word(4)), maxScan))
 	c.ReadBytes(c.arg(3), source)
 	status := uint64(wdf.StatusSuccess)
 	if !utf8.Valid(source) {

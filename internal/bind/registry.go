@@ -15,6 +15,8 @@ type routine struct {
 	module string
 	name   string
 	fn     func(c *call) uint64 // nil: not implemented
+
+	required []int // arguments that must not be NULL
 }
 
 // implemented is the one table of what is implemented: by name, WDFLDR, KMDF
@@ -68,7 +70,7 @@ func (d *Driver) importTarget(module, name string) uint64 {
 // importAddress returns the address that stands for a routine.
 func (d *Driver) importAddress(module, name string) uint64 {
 	addr := trapBase + uint64(len(d.imports))*trapStep
-	d.imports[addr] = &routine{module: strings.ToLower(module), name: name, fn: implemented[name]}
+	d.imports[addr] = &routine{module: strings.ToLower(module), name: name, fn: implemented[name], required: requiredOf(name)}
 	return addr
 }
 

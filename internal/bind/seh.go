@@ -79,8 +79,8 @@ func (d *Driver) countResume(t *kernel.Thread, c *x86.CPU, call *guestCall) {
 		call.resumed, call.times = at, 0
 	}
 	if call.times++; call.times == maxResumes {
-		t.StopStack(kernel.Finding{Rule: "endless loop", Clause: "exception", Text: fmt.Sprintf(
-			"%s raises an exception %d times in a row, and each time a filter has it go on", d.m.NameOf(at), maxResumes)}, d.callStack(c))
+		t.Stop(kernel.Finding{Rule: "endless loop", Clause: "exception", Text: fmt.Sprintf(
+			"%s raises an exception %d times in a row, and each time a filter has it go on", d.m.NameOf(at), maxResumes)})
 	}
 }
 
@@ -137,7 +137,7 @@ func (x *dispatch) unwind() {
 		}
 	}
 	x.e.Code, x.e.Text = statusBadStack, "the frame whose __except takes the exception is not on the stack any more"
-	x.t.Unhandled(x.e, x.d.callStack(x.c))
+	x.t.Unhandled(x.e)
 }
 
 // land lets c go on in a frame.
@@ -155,7 +155,7 @@ func (x *dispatch) land(regs *pe.Registers, to *landing) {
 func (x *dispatch) badDisposition(v uint64) {
 	x.e.Code = kernel.StatusInvalidDisposition
 	x.e.Text = fmt.Sprintf("an exception handler returned %d, which is no disposition", int32(v))
-	x.t.Unhandled(x.e, x.d.callStack(x.c))
+	x.t.Unhandled(x.e)
 }
 
 // unhandled ends the run. What lies below the routines of the framework that
@@ -181,7 +181,7 @@ func (x *dispatch) unhandled(goOn bool) {
 			}
 		}
 	}
-	x.t.Unhandled(x.e, x.d.callStack(x.c))
+	x.t.Unhandled(x.e)
 }
 
 // walker goes over the frames of a call of guest code, innermost first:

@@ -2,6 +2,7 @@ package bind
 
 import (
 	"fmt"
+	"strings"
 	"unicode/utf16"
 
 	"github.com/dirql/dirql/internal/ddi"
@@ -32,12 +33,11 @@ func (c *call) versionBind() uint64 {
 	if info == nil || c.arg(3) == 0 {
 		return uint64(wdf.StatusInvalidParameter)
 	}
-	count, at := info.get("FuncCount"), info.get("FuncTable")
-	if !knownCount(count) {
-		c.Report(kernel.Finding{Rule: "WdfVersionBind", Text: fmt.Sprintf(
-			"the driver asks for a function table of %d entries, which no version of KMDF has", count)})
-		return uint64(wdf.StatusInvalidParameter)
+	if st, why := c.refused(info); st.Failed() {
+		c.Report(kernel.Finding{Rule: "WdfVersionBind", Text: why})
+		return uint64(st)
 	}
+	count, at := info.get("FuncCount"), info.get("FuncTable")
 	table := c.d.functionTable()
 	if count <= copiedTable {
 		for i := range count {
@@ -55,6 +55,7 @@ func (c *call) versionBind() uint64 {
 		c.d.globals = c.d.m.Mem.Alloc(ddi.SizeOf("WDF_DRIVER_GLOBALS"), kernel.PoolTag("FxDr"), false, 0)
 	}
 	c.store(c.arg(3), 8, c.d.globals)
+	c.answerBindInfo2(info, count)
 	return uint64(wdf.StatusSuccess)
 }
 
@@ -86,6 +87,48 @@ func (c *call) wideText(addr uint64) string {
 		p = append(p, ch)
 	}
 	return string(utf16.Decode(p))
+}
+
+// answerBindInfo2 fills in what a client of KMDF 1.25 or later asks for besides:
+// whether it is newer than the framework (it is not, or it would have been
+// refused), and how many functions it may call.
+func (c *call) answerBindInfo2(info *structure, count uint64) {
+	if info.size < ddi.SizeOf("WDF_BIND_INFO2") {
+		return
+	}
+	more := c.view(info.addr, "WDF_BIND_INFO2")
+	if p := more.get("ClientVersionHigherThanFramework"); p != 0 {
+		c.store(p, 1, 0)
+	}
+	if p := more.get("FuncCountPtr"); p != 0 {
+		c.store(p, 4, count)
+	}
+}
+
+// Status values of the loader.
+const (
+	statusObjectTypeMismatch wdf.NTSTATUS = 0xC0000024 // the library is too old
+	statusObjectNameNotFound wdf.NTSTATUS = 0xC0000034 // there is no such library
+)
+
+// refused checks what a driver asks for: the library, its version, and the
+// number of functions. Libraries are found by name and major version, a minor
+// version that is newer than the library's is refused (KMDF source).
+func (c *call) refused(info *structure) (st wdf.NTSTATUS, why string) {
+	component := c.wideText(info.get("Component"))
+	version := info.addr + ddi.Offset("WDF_BIND_INFO", "Version")
+	asked := ddi.Version{Major: int(c.load(version, 4)), Minor: int(c.load(version+4, 4))}
+	releases := ddi.Releases()
+	newest := releases[len(releases)-1].Version
+	switch count := info.get("FuncCount"); {
+	case !strings.EqualFold(component, "KmdfLibrary") || asked.Major != newest.Major:
+		return statusObjectNameNotFound, fmt.Sprintf("the driver asks for version %s of %q; here is KmdfLibrary %s", asked, component, newest)
+	case asked.Minor > newest.Minor || asked.Minor < 0:
+		return statusObjectTypeMismatch, fmt.Sprintf("the driver asks for KMDF %s, which is newer than the one here, %s: build it for an older version", asked, newest)
+	case !knownCount(count):
+		return wdf.StatusInvalidParameter, fmt.Sprintf("the driver asks for a function table of %d entries, which no version of KMDF has", count)
+	}
+	return wdf.StatusSuccess, ""
 }
 
 func knownCount(n uint64) bool {

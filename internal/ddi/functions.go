@@ -3,6 +3,7 @@ package ddi
 import (
 	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -50,6 +51,9 @@ type KMDFFunction struct {
 	// Params are all machine arguments; the first is the driver globals pointer
 	// that the inline wrapper of the header adds.
 	Params []Param
+	// Required are the indexes in Params of the pointers that must not be NULL, in
+	// the order in which the library looks at them (bug check 0x10D, 4).
+	Required []int
 	// MinVersion is the first KMDF version whose table has the entry.
 	MinVersion Version
 	// DocVersion is the reference page's statement, "" if it makes none. Two
@@ -86,7 +90,11 @@ type functionTable struct {
 
 const kmdfFile = "kmdf-functions.csv"
 
-var functions = sync.OnceValue(func() functionTable { return parseFunctions(dataFile(kmdfFile)) })
+var functions = sync.OnceValue(func() functionTable {
+	t := parseFunctions(dataFile(kmdfFile))
+	t.addRequired(dataFile("kmdf-required-pointers.csv"))
+	return t
+})
 
 func parseFunctions(text string) functionTable {
 	rows := readTable(kmdfFile, text, "index", "function", "header", "return_type", "abi_param_count", "abi_params",
@@ -104,6 +112,24 @@ func parseFunctions(text string) functionTable {
 		t.list[i], t.byName[f.Name] = f, i
 	}
 	return t
+}
+
+// addRequired reads kmdf-required-pointers.csv into a function table.
+func (t *functionTable) addRequired(text string) {
+	for _, r := range readTable("kmdf-required-pointers.csv", text, "function", "required") {
+		i, ok := t.byName[r.name("function")]
+		if !ok {
+			r.bug("there is no function %s", r.text("function"))
+		}
+		f := &t.list[i]
+		for name := range strings.SplitSeq(r.name("required"), "; ") {
+			at := slices.IndexFunc(f.Params, func(p Param) bool { return p.Name == name })
+			if at < 0 {
+				r.bug("%s has no parameter %s", f.Name, name)
+			}
+			f.Required = append(f.Required, at)
+		}
+	}
 }
 
 func functionOf(r row) KMDFFunction {

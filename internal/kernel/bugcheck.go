@@ -2,9 +2,9 @@ package kernel
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
+	"github.com/dirql/dirql/internal/ddi"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -60,29 +60,10 @@ func (f *Finding) Title() string {
 
 // BugCheckName returns the symbolic name of a bug check.
 func BugCheckName(code uint32) string {
-	if n, ok := bugCheckNames[code]; ok {
+	if n := ddi.BugCheckName(code); n != "" {
 		return n
 	}
 	return "UNKNOWN"
-}
-
-var bugCheckNames = map[uint32]string{
-	0x01: "APC_INDEX_MISMATCH", 0x08: "IRQL_NOT_DISPATCH_LEVEL", 0x09: "IRQL_NOT_GREATER_OR_EQUAL",
-	0x0A: "IRQL_NOT_LESS_OR_EQUAL", 0x0F: "SPIN_LOCK_ALREADY_OWNED", 0x10: "SPIN_LOCK_NOT_OWNED",
-	0x1A: "MEMORY_MANAGEMENT", 0x76: "PROCESS_HAS_LOCKED_PAGES",
-	0x18: "REFERENCE_BY_POINTER", 0x1E: "KMODE_EXCEPTION_NOT_HANDLED", 0x20: "KERNEL_APC_PENDING_DURING_EXIT",
-	0x44: "MULTIPLE_IRP_COMPLETE_REQUESTS", 0x4E: "PFN_LIST_CORRUPT", 0x50: "PAGE_FAULT_IN_NONPAGED_AREA",
-	0x3B: "SYSTEM_SERVICE_EXCEPTION",
-	0x3D: "INTERRUPT_EXCEPTION_NOT_HANDLED", 0x7F: "UNEXPECTED_KERNEL_MODE_TRAP",
-	0x7E: "SYSTEM_THREAD_EXCEPTION_NOT_HANDLED", 0x9F: "DRIVER_POWER_STATE_FAILURE",
-	0xB8: "ATTEMPTED_SWITCH_FROM_DPC", 0xBE: "ATTEMPTED_WRITE_TO_READONLY_MEMORY",
-	0xC2: "BAD_POOL_CALLER", 0xC4: "DRIVER_VERIFIER_DETECTED_VIOLATION", 0xC7: "TIMER_OR_DPC_INVALID",
-	0xC8: "IRQL_UNEXPECTED_VALUE", 0xC9: "DRIVER_VERIFIER_IOMANAGER_VIOLATION",
-	0xCC: "PAGE_FAULT_IN_FREED_SPECIAL_POOL", 0xCD: "PAGE_FAULT_BEYOND_END_OF_ALLOCATION",
-	0xD1: "DRIVER_IRQL_NOT_LESS_OR_EQUAL", 0xD5: "DRIVER_PAGE_FAULT_IN_FREED_SPECIAL_POOL",
-	0xD6: "DRIVER_PAGE_FAULT_BEYOND_END_OF_ALLOCATION", 0xE1: "WORKER_THREAD_RETURNED_AT_BAD_IRQL",
-	0xFC: "ATTEMPTED_EXECUTE_OF_NOEXECUTE_MEMORY", 0x10D: "WDF_VIOLATION",
-	0xF7: "DRIVER_OVERRAN_STACK_BUFFER", 0x133: "DPC_WATCHDOG_VIOLATION", 0x139: "KERNEL_SECURITY_CHECK_FAILURE",
 }
 
 // BugCheck ends the run with a bug check. It does not return.
@@ -117,7 +98,7 @@ func (t *Thread) addFinding(f Finding) {
 	f.Activation = t.ActivationID()
 	f.Site = t.site()
 	if t.m.Trace.On() {
-		f.Stack = append(slices.Clone(t.guest), t.stackText()...)
+		f.Stack = t.stackText()
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Finding, Name: f.Title(), Text: f.Text})
 	}
 	t.m.findings = append(t.m.findings, f)

@@ -19,6 +19,10 @@ type Executor interface {
 	// Execute calls the code at addr on the current activation of t and
 	// returns what it returned.
 	Execute(t *Thread, addr uint64, a Args) uint64
+	// Calls describes what Execute runs on t: for each nested Execute, the
+	// innermost first, a line for each call in it, the innermost first; at least
+	// one.
+	Calls(t *Thread) [][]string
 }
 
 // trapBase is where Go functions have their addresses: a part of the image

@@ -90,7 +90,7 @@ func (t *Thread) Raise(e Exception) {
 	if e.Address == 0 {
 		e.Address = t.Caller()
 	}
-	t.Unhandled(e, nil)
+	t.Unhandled(e)
 }
 
 // activationAbove reports whether an activation began above a frame: an
@@ -105,9 +105,8 @@ func (t *Thread) activationAbove(depth int) bool {
 }
 
 // Unhandled ends the run because nobody handles an exception: 0x3D in an ISR,
-// 0x1E in a DPC, 0x3B below a system service, else 0x7E. stack is the calls of
-// guest code, innermost first.
-func (t *Thread) Unhandled(e Exception, stack []string) {
+// 0x1E in a DPC, 0x3B below a system service, else 0x7E.
+func (t *Thread) Unhandled(e Exception) {
 	params := [4]uint64{uint64(e.Code), e.Address}
 	code := uint32(0x7E)
 	params[2], params[3] = e.Record, e.Context
@@ -122,5 +121,5 @@ func (t *Thread) Unhandled(e Exception, stack []string) {
 		code = 0x3B
 		params[2], params[3] = e.Context, 0
 	}
-	t.BugCheckStack(code, params, e.Clause, e.Text, stack)
+	t.BugCheck(code, params, e.Clause, e.Text)
 }

@@ -303,20 +303,37 @@ func (t *Thread) argText(args []uint64) string {
 	return s.String()
 }
 
-// stackText describes the activations of the thread, innermost first.
+// stackText describes the calls and activations of the thread, innermost
+// first. A routine in guest code shows the calls in it.
 func (t *Thread) stackText() []string {
 	var lines []string
+	var guest [][]string
+	if t.m.exec != nil {
+		guest = t.m.exec.Calls(t)
+	}
+	idle := true
 	for i := len(t.stack) - 1; i >= 0; i-- {
 		switch f := &t.stack[i]; f.kind {
 		case serviceFrame:
 			lines = append(lines, "in "+services[f.code].Name)
 		case routineFrame:
-			lines = append(lines, fmt.Sprintf("in %s, called at %s", t.m.NameOf(f.code), trace.LevelName(f.irql)))
+			at := ", called at " + trace.LevelName(f.irql)
+			if t.m.code.find(f.code) != nil || len(guest) == 0 {
+				lines = append(lines, "in "+t.m.NameOf(f.code)+at)
+				continue
+			}
+			lines = append(lines, guest[0]...)
+			lines[len(lines)-1] += at
+			guest = guest[1:]
 		case ThreadActivation:
+			idle = false
 			lines = append(lines, fmt.Sprintf("#%d %s %s", f.id, f.kind, t.name))
 		default:
 			lines = append(lines, fmt.Sprintf("#%d %s on top of", f.id, f.kind))
 		}
+	}
+	if idle && len(lines) > 0 {
+		lines = append(lines, "the idle thread")
 	}
 	return lines
 }

@@ -42,25 +42,13 @@ func (t *Thread) WriteCR8(irql uint8) {
 
 // GuestFault reports an access of guest code at rip that cannot be done. It
 // returns only where the run goes on without special pool (VER-7).
-func (t *Thread) GuestFault(f mem.Fault, rip uint64, stack []string) {
+func (t *Thread) GuestFault(f mem.Fault, rip uint64) {
 	if t.Catchable(f) {
 		t.Raise(AccessViolation(f, 0))
 	}
-	t.guest, t.guestIP = stack, rip
+	t.guestIP = rip
 	t.driverFault(f)
-	t.guest, t.guestIP = nil, 0
-}
-
-// BugCheckStack is BugCheck with the calls of guest code, innermost first.
-func (t *Thread) BugCheckStack(code uint32, params [4]uint64, clause, text string, stack []string) {
-	t.guest = stack
-	t.BugCheck(code, params, clause, text)
-}
-
-// StopStack is Stop with the calls of guest code, innermost first.
-func (t *Thread) StopStack(f Finding, stack []string) {
-	t.guest = stack
-	t.stop(f)
+	t.guestIP = 0
 }
 
 // Note puts a line of driver code into the trace.

@@ -56,7 +56,7 @@ func (t *Thread) checkLevel(s *Service) {
 		return
 	}
 	if t.m.cfg.Profile.DriverVerifier {
-		t.BugCheck(0xC4, [4]uint64{0xE5, uint64(irql)}, "IRQL-12", text)
+		t.stop(Finding{Code: 0xC4, Params: [4]uint64{0xE5, uint64(irql)}, Rule: ddi.LevelRule(s.Name), Clause: "IRQL-12", Text: text})
 	}
 	t.Report(Finding{Rule: "IRQL", Clause: "IRQL-12", Text: text})
 }

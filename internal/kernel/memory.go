@@ -297,6 +297,8 @@ func (t *Thread) fault(f mem.Fault, codes [3]uint32) {
 		t.stop(Finding{Code: code, Params: params, Rule: rule, Clause: "VER-7", Text: text})
 	case f.Kind == mem.ReadOnly && irql < DispatchLevel:
 		t.BugCheck(0xBE, [4]uint64{f.Addr}, "IRQL-10", text)
+	case f.Kind == mem.NoExecute && irql < DispatchLevel:
+		t.BugCheck(0xFC, [4]uint64{f.Addr}, "IRQL-10", text)
 	case irql >= DispatchLevel:
 		t.BugCheck(codes[2], [4]uint64{f.Addr, uint64(irql), uint64(f.Access), t.guestIP}, "IRQL-10", text)
 	}
@@ -313,7 +315,7 @@ func (t *Thread) blockText(addr uint64) string {
 	if a == nil {
 		return ""
 	}
-	s := fmt.Sprintf(" (block of %d bytes at 0x%X, tag '%s', allocated by #%d", a.Size, a.Addr, tagText(a.Tag), a.AllocBy)
+	s := fmt.Sprintf(" (block of %d bytes at 0x%X, tag '%s', allocated by #%d", a.Size, a.Addr, TagText(a.Tag), a.AllocBy)
 	if a.Freed {
 		s += fmt.Sprintf(", freed by #%d", a.FreeBy)
 	}

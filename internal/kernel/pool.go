@@ -167,7 +167,8 @@ func tag(s string) uint32 {
 // PoolTag returns the pool tag of up to four characters.
 func PoolTag(s string) uint32 { return tag((s + "    ")[:4]) }
 
-func tagText(t uint32) string {
+// TagText returns the characters of a pool tag.
+func TagText(t uint32) string {
 	b := []byte{byte(t), byte(t >> 8), byte(t >> 16), byte(t >> 24)}
 	for i := range b {
 		if b[i] < ' ' || b[i] > '~' {

@@ -41,10 +41,9 @@ type Thread struct {
 	turn  bool        // this thread was resumed to make the step that was picked
 	until func() bool // condition of an opUntil
 
-	guest   []string // calls of guest code, for the finding that is being made
-	guestIP uint64   // instruction of guest code that faults, 0: none
-	raised  raised   // see Try
-	exiting bool     // terminates itself: see runRoutine
+	guestIP uint64 // instruction of guest code that faults, 0: none
+	raised  raised // see Try
+	exiting bool   // terminates itself: see runRoutine
 	// lockTaken is called for each spin lock taken: see WatchLocks.
 	lockTaken func(lock uint64)
 

@@ -275,7 +275,7 @@ func (m *Machine) BeginText(r *Record) string {
 // that it lies in.
 func (m *Machine) MemoryText(addr uint64) string {
 	if a := m.Mem.Find(addr); a != nil {
-		return fmt.Sprintf("byte %d of the block of %d bytes at 0x%X, tag '%s'", addr-a.Addr, a.Size, a.Addr, tagText(a.Tag))
+		return fmt.Sprintf("byte %d of the block of %d bytes at 0x%X, tag '%s'", addr-a.Addr, a.Size, a.Addr, TagText(a.Tag))
 	}
 	return m.NameOf(addr)
 }

@@ -52,6 +52,9 @@ func (g *guest) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 	return v
 }
 
+// Calls implements kernel.Executor.
+func (g *guest) Calls(t *kernel.Thread) [][]string { return g.driver.Calls(t) }
+
 // runs returns the object whose routine is called, which the routine gets as its first argument: a KDPC, a WDFDPC, or
 // the WDFINTERRUPT of an ISR or a DPC. NoObject stands for any other routine.
 func (g *guest) runs(t *kernel.Thread, a *kernel.Args) ObjectID {

@@ -31,6 +31,17 @@ type region struct {
 	ptes []pte
 }
 
+// RegionAt returns the region whose pages hold addr, and whether there is one.
+func (s *Space) RegionAt(addr uint64) (Region, bool) {
+	for i := range s.regions {
+		r := &s.regions[i]
+		if (addr-r.base)>>pageShift < uint64(len(r.ptes)) {
+			return Region(i), true
+		}
+	}
+	return 0, false
+}
+
 // entry returns the page table entry at addr, or nil.
 func (s *Space) entry(addr uint64) *pte {
 	if addr < UserEnd {

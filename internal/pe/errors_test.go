@@ -12,7 +12,7 @@ import (
 
 // patch is a test driver that is changed at places that have names.
 type patch struct {
-	t    *testing.T
+	t    testing.TB
 	data []byte
 	f    *File // as it was before
 }

@@ -33,6 +33,9 @@ func FindPDB(path string, f *File) (name string, data []byte, err error) {
 // ReadBounded reads a regular file of up to limit bytes.
 func ReadBounded(path string, limit int64) ([]byte, error) {
 	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, missingFile(path)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -49,3 +52,12 @@ func ReadBounded(path string, limit int64) ([]byte, error) {
 	defer file.Close()
 	return io.ReadAll(io.LimitReader(file, limit))
 }
+
+// missingFile is the error for a file that is not there: fs.ErrNotExist in
+// words that are the same on every system.
+type missingFile string
+
+func (name missingFile) Error() string { return string(name) + ": there is no such file" }
+
+// Unwrap makes errors.Is find fs.ErrNotExist.
+func (name missingFile) Unwrap() error { return fs.ErrNotExist }

@@ -10,6 +10,11 @@ func FuzzParse(f *testing.F) {
 	for _, name := range fixtures {
 		f.Add(fixture(f, name+".sys"))
 	}
+	for _, a := range attacks { // hand-made hostile headers
+		p := &patch{t: f, data: fixture(f, a.fixture+".sys"), f: parseFixture(f, a.fixture+".sys")}
+		a.do(p)
+		f.Add(p.data)
+	}
 	f.Fuzz(func(t *testing.T, data []byte) { exercise(t, data, nil) })
 }
 

@@ -199,6 +199,16 @@ func (im *Image) Unload(m *mem.Space) { m.Unmap(im.Base, int(im.File.Size/pageSi
 // BaseName returns the name of the driver file without its folder.
 func (f *File) BaseName() string { return f.Name[strings.LastIndexAny(f.Name, `\/`)+1:] }
 
+// Module returns the name of the file without folder and extension: what
+// debuggers call the module.
+func (f *File) Module() string {
+	name := f.BaseName()
+	if i := strings.LastIndexByte(name, '.'); i > 0 {
+		name = name[:i]
+	}
+	return name
+}
+
 // ReadMemory returns a ReadFunc for simulated memory.
 func ReadMemory(m *mem.Space) ReadFunc {
 	return func(addr uint64) (uint64, bool) {

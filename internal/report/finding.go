@@ -19,6 +19,38 @@ type Finding struct {
 	IRQL   uint8    `json:"irql"`
 	Time   uint64   `json:"time_ns"`         // virtual nanoseconds
 	Stack  []string `json:"stack,omitempty"` // activations and routines, innermost first
+
+	BugCheck *BugCheck `json:"bug_check,omitempty"` // nil: none
+}
+
+// BugCheck is the bug check that a finding is.
+type BugCheck struct {
+	Code uint32     `json:"code"`
+	Name string     `json:"name"`
+	Args []Argument `json:"args"`
+}
+
+// Argument is a parameter of a bug check.
+type Argument struct {
+	Value   string `json:"value"`          // hexadecimal, without 0x
+	Meaning string `json:"meaning"`        // "memory referenced"
+	Text    string `json:"text,omitempty"` // what the value stands for: "read", a level, a name
+}
+
+// String returns the parameter as WinDbg users know it, and what it stands for.
+func (a *Argument) String() string {
+	if a.Text == "" {
+		return a.Value + ", " + a.Meaning
+	}
+	return a.Value + ", " + a.Meaning + ": " + a.Text
+}
+
+// headline is the title without what the lines below say.
+func (f *Finding) headline() string {
+	if f.BugCheck == nil {
+		return f.Title
+	}
+	return fmt.Sprintf("bug check 0x%X %s", f.BugCheck.Code, f.BugCheck.Name)
 }
 
 // findingWidth is the width of a block of findings in characters.
@@ -40,15 +72,27 @@ func Findings(w io.Writer, findings []Finding) error {
 		if len(findings) > 1 {
 			number = fmt.Sprintf("[%d of %d] ", i+1, len(findings))
 		}
-		paragraph(b, "*** ", number+f.Title)
+		paragraph(b, "*** ", number+f.headline())
 		b.WriteByte('\n')
 		if f.Text != "" {
 			paragraph(b, "    ", f.Text)
 			b.WriteByte('\n')
 		}
+		f.arguments(b)
 		f.facts(b)
 	}
 	return b.Flush()
+}
+
+// arguments writes the parameters of a bug check, one by one.
+func (f *Finding) arguments(w *bufio.Writer) {
+	if f.BugCheck == nil {
+		return
+	}
+	for i := range f.BugCheck.Args {
+		paragraph(w, fmt.Sprintf("    Arg%d: ", i+1), f.BugCheck.Args[i].String())
+	}
+	w.WriteByte('\n')
 }
 
 // facts writes what is known about a finding, one line or more for each fact.

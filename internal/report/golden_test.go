@@ -122,6 +122,12 @@ func waitFinding() report.Finding {
 			"a timeout of NULL waits for ever",
 		Clause: "IRQL-9", CPU: 0, IRQL: 2, Time: 1000,
 		Stack: []string{"in KeWaitForSingleObject", "in edu.dpc, called at DISPATCH_LEVEL", "#2 DPC on top of", "in DPC queue"},
+		BugCheck: &report.BugCheck{Code: 0xC4, Name: "DRIVER_VERIFIER_DETECTED_VIOLATION", Args: []report.Argument{
+			{Value: "121", Meaning: "a wait at DISPATCH_LEVEL with a timeout of NULL"},
+			{Value: "2", Meaning: "IRQL", Text: "DISPATCH_LEVEL"},
+			{Value: "FFFFE00000002FE0", Meaning: "object waited for"},
+			{Value: "0", Meaning: "timeout", Text: "NULL, for ever"},
+		}},
 	}
 }
 
