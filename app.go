@@ -55,6 +55,7 @@ func (a *App) send(p wdf.RequestParams) *Operation {
 // driver said.
 func (o *Operation) Wait() (output []byte, status wdf.NTSTATUS) {
 	r := o.a.s.AwaitRequest(o.request)
+	o.a.s.ObserveBytes(r.Output)
 	return r.Output, r.Status
 }
 

@@ -262,7 +262,7 @@ func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict
 		watch = &s.watch
 	}
 	s.r.rerun(s.snapshot, source, watch, nil)
-	v := explore.Verdict{Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound, Faulty: s.r.m.Injected() > 0}
+	v := explore.Verdict{Pruned: s.r.reason == kernel.Seen, Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound, Faulty: s.r.m.Injected() > 0}
 	for _, f := range append(s.r.report().Findings, s.r.races(watch.Records)...) {
 		if slices.ContainsFunc(v.Findings, func(o explore.Found) bool { return o.Identity == f.identity }) {
 			continue

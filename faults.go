@@ -114,9 +114,9 @@ func (f *faults) Happen(id uint32) {
 	case cancelEvent:
 		h := f.oldest()
 		f.cancelled++
-		f.r.spawn(kernel.ThreadParams{Name: "cancel"}, func(s *wdf.Sys) { s.CancelRequest(h) })
+		f.r.spawn(kernel.ThreadParams{Name: "cancel"}, cancelBody|uint64(h), func(s *wdf.Sys) { s.CancelRequest(h) })
 	case removeEvent:
 		f.removed = true
-		f.r.spawn(kernel.ThreadParams{Name: "surprise removal"}, func(s *wdf.Sys) { (&System{s: s, r: f.r}).SurpriseRemove() })
+		f.r.spawn(kernel.ThreadParams{Name: "surprise removal"}, removeBody, func(s *wdf.Sys) { (&System{s: s, r: f.r}).SurpriseRemove() })
 	}
 }

@@ -60,6 +60,7 @@ type rig struct {
 	watch   *kernel.Watch // nil: nobody looks
 	faults  faults
 	sent    []wdf.WDFREQUEST // by applications, in this run
+	phase   int              // that runs
 }
 
 func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig, error) {
@@ -89,26 +90,42 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 		}
 	}
 	r.faults = faults{Faults: o.faults, r: r}
+	m.Attach(r)
 	return r, nil
 }
 
 // inThread runs f in a foreground thread of the simulated machine until the
 // machine is at rest.
 func (r *rig) inThread(name string, f func(s *wdf.Sys)) {
-	r.spawn(kernel.ThreadParams{Name: name}, f)
+	r.spawn(kernel.ThreadParams{Name: name}, uint64(len(r.bodies)), f)
 	r.run(name)
 }
 
 // spawn makes a foreground thread. Its body is handed over by number: a routine
-// of the machine is an address, and keeps what it was registered with.
-func (r *rig) spawn(p kernel.ThreadParams, f func(s *wdf.Sys)) {
+// of the machine is an address, and keeps what it was registered with. key says
+// in the state of the machine which body it is.
+func (r *rig) spawn(p kernel.ThreadParams, key uint64, f func(s *wdf.Sys)) {
 	routine := r.m.InternalFunction("application thread", func(t *kernel.Thread, a kernel.Args) uint64 {
 		r.bodies[a[0]](r.f.Sys(t))
 		return 0
 	})
 	r.bodies = append(r.bodies, f)
-	p.Role, p.Routine, p.Foreground, p.Args = "thread", routine, true, kernel.Args{uint64(len(r.bodies) - 1)}
+	p.Role, p.Routine, p.Foreground, p.Args = "thread", routine, true, kernel.Args{uint64(len(r.bodies) - 1), key}
 	r.m.NewThread(p)
+}
+
+// What the rig itself remembers is part of the state of the machine
+// (kernel.Component); a run begins with it anew.
+
+// Snapshot implements kernel.Component.
+func (r *rig) Snapshot() any { return nil }
+
+// Restore implements kernel.Component.
+func (r *rig) Restore(any) {}
+
+// AppendState implements kernel.Component.
+func (r *rig) AppendState(b []byte) []byte {
+	return fmt.Appendf(b, "%d %x %t %d %d %t;", r.phase, r.device, r.gone, len(r.sent), r.faults.cancelled, r.faults.removed)
 }
 
 func (r *rig) run(what string) {
@@ -199,11 +216,19 @@ func (r *rig) phases() {
 		if r.broken {
 			return
 		}
-		r.faults.alone = r.s.Phases[i].System == nil
+		r.phase, r.faults.alone = i, r.s.Phases[i].System == nil
 		r.startPhase(&r.s.Phases[i])
 		r.run(r.s.Phases[i].Name)
 	}
 }
+
+// Kinds of bodies, for rig.spawn.
+const (
+	applicationBody = 1<<32 + iota<<33
+	systemBody
+	cancelBody
+	removeBody
+)
 
 func (r *rig) startPhase(p *Phase) {
 	if r.watch != nil {
@@ -214,13 +239,13 @@ func (r *rig) startPhase(p *Phase) {
 	}
 	for i := range p.Applications {
 		a := &p.Applications[i]
-		r.spawn(kernel.ThreadParams{Name: a.Name, Affinity: a.Processors, User: true}, func(s *wdf.Sys) {
+		r.spawn(kernel.ThreadParams{Name: a.Name, Affinity: a.Processors, User: true}, applicationBody|uint64(r.phase)<<16|uint64(i), func(s *wdf.Sys) {
 			a.Run(&App{s: s, r: r, name: a.Name})
 			s.CloseFiles()
 		})
 	}
 	if p.System != nil {
-		r.spawn(kernel.ThreadParams{Name: "system"}, func(s *wdf.Sys) { p.System(&System{s: s, r: r}) })
+		r.spawn(kernel.ThreadParams{Name: "system"}, systemBody|uint64(r.phase), func(s *wdf.Sys) { p.System(&System{s: s, r: r}) })
 	}
 }
 

@@ -98,6 +98,7 @@ func (s *Scenario) loaded(o Options) (*rig, *kernel.Snapshot, error) {
 }
 
 func (r *rig) snapshot() (*rig, *kernel.Snapshot, error) {
+	r.m.EnableHash()
 	snapshot, err := r.m.Snapshot()
 	if err != nil {
 		r.m.Close()
@@ -126,7 +127,7 @@ func (s *Scenario) subject(o Options) (*subject, error) {
 // rerun runs the phases from the snapshot, watched.
 func (r *rig) rerun(snapshot *kernel.Snapshot, source choice.Source, watch *kernel.Watch, log *trace.Log) {
 	r.m.Restore(snapshot)
-	r.bodies, r.sent = r.bodies[:0], r.sent[:0]
+	r.bodies, r.sent, r.phase = r.bodies[:0], r.sent[:0], 0
 	r.m.Use(source, log)
 	r.m.Watch(watch)
 	r.watch = watch

@@ -16,6 +16,7 @@ type Subject interface {
 type Verdict struct {
 	Findings []Found
 	Bounded  bool // a bound of the machine was reached
+	Pruned   bool // the run ended in a state that was met before
 	Faulty   bool // something went wrong around the driver because the search decided so
 }
 
@@ -62,6 +63,7 @@ type CampaignReport struct {
 	// with decisions at all memory that more than one activation used in any of
 	// them.
 	Complete bool
+	States   int // of a systematic search: different states met at decisions
 }
 
 // count counts a run.

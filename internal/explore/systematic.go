@@ -19,11 +19,19 @@ type Bounds struct {
 var Unbounded = Bounds{-1, -1}
 
 // Systematic is a search through all schedules within bounds, depth first.
+//
+// Data races are found from the order of events before them, not from the state
+// alone: where states are merged, one can stay hidden that only another way to
+// the same state would show.
 type Systematic struct {
 	Bounds Bounds
 	Runs   int // bound on runs, 0: none
-	Stop   func() bool
-	New    func(*Discovery)
+	// Everything: states that were met before are gone through again, with all
+	// that follows from them. Without it they are not: equal states have equal
+	// futures.
+	Everything bool
+	Stop       func() bool
+	New        func(*Discovery)
 }
 
 // Run searches. While it runs it learns which memory is shared; when that
@@ -36,6 +44,7 @@ func (c Systematic) Run(subject Subject) *CampaignReport {
 			continue
 		case passComplete:
 			s.report.Complete = s.report.Bounded == 0
+			s.report.States = s.states
 		}
 		s.report.Discoveries = s.found.list
 		s.report.Pairs, s.report.Visible = len(s.learner.pairs), s.learner.visible.Len()
@@ -49,6 +58,7 @@ type systematic struct {
 	learner *learner
 	watch   kernel.Watch
 	found   discoveries
+	states  int // of the present pass
 	report  CampaignReport
 }
 
@@ -62,7 +72,10 @@ const (
 
 // pass runs all schedules, or until the visible set has grown.
 func (s *systematic) pass() passEnd {
-	d := &boundedDepthFirst{bounds: s.Bounds}
+	d := &boundedDepthFirst{bounds: s.Bounds, seen: map[stateAndBudget]struct{}{}}
+	if !s.Everything {
+		s.watch.Visited = d.visited
+	}
 	for more := true; more; more = d.backtrack() {
 		if s.Systematic.Runs > 0 && s.report.Runs == s.Systematic.Runs || s.Stop != nil && s.Stop() {
 			return passStopped
@@ -71,12 +84,13 @@ func (s *systematic) pass() passEnd {
 		keeper := &choice.Keeper{Source: d}
 		s.watch.Records, s.watch.Visible = s.watch.Records[:0], s.learner.visible
 		v := s.subject.Run(keeper, &s.watch)
+		s.states = len(d.seen)
 		s.report.count(&v, keeper)
 		for _, f := range v.Findings {
 			s.found.add(f, s.report.Runs-1, "systematic", keeper.Schedule)
 		}
 		if _, grew := s.learner.run(s.watch.Records); grew {
-			return passGrew
+			return passGrew // states depend on what is visible: begin anew
 		}
 	}
 	return passComplete
@@ -88,6 +102,24 @@ type boundedDepthFirst struct {
 	path   []boundedBranch
 	depth  int
 	spent  Bounds // on the way to depth
+	seen   map[stateAndBudget]struct{}
+}
+
+// stateAndBudget is what decides which schedules are still to come.
+type stateAndBudget struct {
+	state kernel.State
+	spent Bounds
+}
+
+// visited says whether a state that is met beyond the prefix is known.
+func (d *boundedDepthFirst) visited(h kernel.State) bool {
+	if d.depth < len(d.path) {
+		return false // on the way to where the last run branched
+	}
+	k := stateAndBudget{h, d.spent}
+	_, known := d.seen[k]
+	d.seen[k] = struct{}{}
+	return known
 }
 
 // boundedBranch is a decision: what was taken, of which alternatives.

@@ -15,17 +15,17 @@ func TestSystematicSearch(t *testing.T) {
 		bounds explore.Bounds
 		finds  int
 	}{{explore.Bounds{0, 0}, 0}, {explore.Bounds{1, 0}, 1}, {explore.Bounds{2, 2}, 1}, {explore.Unbounded, 1}} {
-		rep := explore.Systematic{Bounds: c.bounds}.Run(r)
+		rep := explore.Systematic{Everything: true, Bounds: c.bounds}.Run(r)
 		if !rep.Complete || len(rep.Discoveries) != c.finds || rep.Runs <= before || rep.Visible != 1 {
 			t.Errorf("%+v: complete %v, %d findings, %d runs, %d cells visible", c.bounds, rep.Complete, len(rep.Discoveries), rep.Runs, rep.Visible)
 		}
 		before = rep.Runs
 	}
-	rep := explore.Systematic{Bounds: explore.Unbounded, Runs: 5}.Run(r)
+	rep := explore.Systematic{Everything: true, Bounds: explore.Unbounded, Runs: 5}.Run(r)
 	if rep.Complete || rep.Runs != 5 {
 		t.Errorf("complete %v after %d runs, of at most 5", rep.Complete, rep.Runs)
 	}
-	stopped := explore.Systematic{Bounds: explore.Unbounded, Stop: func() bool { return true }}.Run(r)
+	stopped := explore.Systematic{Everything: true, Bounds: explore.Unbounded, Stop: func() bool { return true }}.Run(r)
 	if stopped.Complete || stopped.Runs != 0 {
 		t.Errorf("%+v although it was stopped at once", stopped)
 	}
@@ -33,8 +33,8 @@ func TestSystematicSearch(t *testing.T) {
 
 // The number of schedules does not grow with work that nobody else sees.
 func TestSystematicIgnoresPrivateWork(t *testing.T) {
-	few := explore.Systematic{Bounds: explore.Unbounded}.Run(newRace(t, 0, false))
-	many := explore.Systematic{Bounds: explore.Unbounded}.Run(newRace(t, 50, false))
+	few := explore.Systematic{Everything: true, Bounds: explore.Unbounded}.Run(newRace(t, 0, false))
+	many := explore.Systematic{Everything: true, Bounds: explore.Unbounded}.Run(newRace(t, 50, false))
 	if few.Runs != many.Runs || !few.Complete || !many.Complete {
 		t.Errorf("%d runs without private work, %d with", few.Runs, many.Runs)
 	}

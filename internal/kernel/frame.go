@@ -43,6 +43,7 @@ type frame struct {
 	rest        uint64 // all arguments, mixed
 	position    uint64 // how far the code got: see Thread.SetPosition
 	points      uint32 // scheduling points since then
+	seen        uint64 // what driver code has observed since then: see Thread.observe
 	kept        uint64 // see Thread.keep
 	ticks       uint64 // clock ticks since an ISR or DPC began (WD-1)
 	interrupted op     // what stood before this frame when it came on top
@@ -114,7 +115,19 @@ func (t *Thread) count() {
 // variables has to make one, or states that differ could be taken for equal.
 func (t *Thread) SetPosition(p uint64) {
 	if n := len(t.stack); n > 0 {
-		t.stack[n-1].position, t.stack[n-1].points = p, 0
+		f := &t.stack[n-1]
+		f.position, f.points, f.seen = p, 0, 0
+	}
+}
+
+// observe notes a value that driver code in Go gets to see. What such code
+// keeps in Go variables is a function of its arguments and of what it has seen,
+// so that this, too, tells how far it got.
+func (t *Thread) observe(v uint64) {
+	if n := len(t.stack); n > 0 {
+		if f := &t.stack[n-1]; f.kind <= WorkItemActivation || f.kind == routineFrame {
+			f.seen = stir(f.seen, v, 0x9E3779B97F4A7C15)
+		}
 	}
 }
 
@@ -269,6 +282,7 @@ func (t *Thread) Leave(k trace.ValueKind, v uint64) {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Return, Name: s.Name, ValueKind: k, Value: v})
 	}
 	t.popCall()
+	t.observe(v)
 }
 
 // LeaveBool is Leave for a BOOLEAN.

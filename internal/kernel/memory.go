@@ -1,6 +1,7 @@
 package kernel
 
 import (
+	"encoding/binary"
 	"fmt"
 
 	"github.com/dirql/dirql/internal/mem"
@@ -126,12 +127,14 @@ func (t *Thread) Load(addr uint64, size int) uint64 {
 	v, f := t.m.Mem.Load(addr, size)
 	switch f.Kind {
 	case mem.NoFault:
-		return v
 	case mem.DevicePage:
-		return t.readRegister(addr, size)
+		v = t.readRegister(addr, size)
+	default:
+		t.driverFault(f)
+		v = t.m.Mem.LoadAnyway(addr, size)
 	}
-	t.driverFault(f)
-	return t.m.Mem.LoadAnyway(addr, size)
+	t.observe(v)
+	return v
 }
 
 // Store is a store of driver code; see Load.
@@ -168,6 +171,7 @@ func (t *Thread) Update(addr uint64, size int, f func(old uint64) uint64) (old u
 		old = t.m.Mem.LoadAnyway(addr, size)
 		t.m.Mem.StoreAnyway(addr, size, f(old))
 	}
+	t.observe(old)
 	return old
 }
 
@@ -180,6 +184,19 @@ func (t *Thread) ReadBytes(addr uint64, p []byte) {
 		t.driverFault(f)
 		clear(p)
 	}
+	t.ObserveBytes(p)
+}
+
+// ObserveBytes notes bytes that code in Go gets to see: see observe.
+func (t *Thread) ObserveBytes(p []byte) {
+	h := uint64(len(p))
+	for ; len(p) >= 8; p = p[8:] {
+		h = stir(h, binary.LittleEndian.Uint64(p), 0xD6E8FEB86659FD93)
+	}
+	for _, c := range p {
+		h = stir(h, uint64(c), 0xD6E8FEB86659FD93)
+	}
+	t.observe(h)
 }
 
 // WriteBytes: see ReadBytes.

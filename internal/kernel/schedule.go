@@ -173,7 +173,7 @@ func (m *Machine) pick(self *processor) int {
 			m.advance()
 			continue
 		}
-		if len(alts) > 1 && m.cfg.Visited != nil && m.cfg.Visited(m.Hash()) {
+		if len(alts) > 1 && m.known() {
 			m.end(Seen)
 			break
 		}
@@ -185,6 +185,15 @@ func (m *Machine) pick(self *processor) int {
 		m.happen(a.ID)
 	}
 	return self.id
+}
+
+// known asks whether the present state was met before.
+func (m *Machine) known() bool {
+	visited := m.cfg.Visited
+	if w := m.watch; w != nil && w.Visited != nil {
+		visited = w.Visited
+	}
+	return visited != nil && visited(m.Hash())
 }
 
 // countRow keeps the number of steps in a row for rowLimit.

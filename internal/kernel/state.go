@@ -16,6 +16,9 @@ type State mem.Hash
 // nothing.
 func (m *Machine) EnableHash() { m.Mem.EnableHash() }
 
+// DisableHash ends it.
+func (m *Machine) DisableHash() { m.Mem.DisableHash() }
+
 // Hash returns the fingerprint of the present state. Virtual time is a part of
 // it, for it decides when the clock ticks and can be asked for. With
 // Config.TicksLast it counts only as the time left until timed events: then a
@@ -144,7 +147,7 @@ func (t *Thread) appendState(b []byte) []byte {
 	for i := range t.stack {
 		f := &t.stack[i]
 		b = words(b, uint64(f.kind)|uint64(f.irql)<<8|uint64(f.interrupted.kind)<<16|uint64(f.points)<<32, f.interrupted.addr,
-			f.code, f.object, f.rest, f.position, f.kept, f.ticks)
+			f.code, f.object, f.rest, f.position, f.seen, f.kept, f.ticks)
 	}
 	return b
 }

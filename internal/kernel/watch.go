@@ -16,6 +16,9 @@ import (
 type Watch struct {
 	Visible *VisibleSet // nil: all accesses
 	Records []Record    // of the run so far, in their order
+	// Visited, if set, is asked at each decision whether the present state was
+	// met before; the run ends there if so (Config.Visited).
+	Visited func(State) bool
 }
 
 // Record is an access of driver code to shared memory, or something that orders

@@ -11,6 +11,9 @@ type Hash [2]uint64
 // count: they are the same for every state that is compared.
 func (s *Space) EnableHash() { s.hashing = true }
 
+// DisableHash ends it; what it says then means nothing.
+func (s *Space) DisableHash() { s.hashing = false }
+
 // Hash returns the fingerprint of everything written since EnableHash.
 func (s *Space) Hash() Hash { return s.hash }
 
