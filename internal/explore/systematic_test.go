@@ -1,9 +1,13 @@
 package explore_test
 
 import (
+	"slices"
+	"strings"
 	"testing"
 
+	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/explore"
+	"github.com/dirql/dirql/internal/kernel"
 )
 
 // With bounds the search runs fewer schedules and says so; without it is
@@ -38,4 +42,48 @@ func TestSystematicIgnoresPrivateWork(t *testing.T) {
 	if few.Runs != many.Runs || !few.Complete || !many.Complete {
 		t.Errorf("%d runs without private work, %d with", few.Runs, many.Runs)
 	}
+}
+
+// outcomes is a random program as a subject: each outcome counts as a finding.
+type outcomes struct{ r *runner }
+
+func (o outcomes) Run(source choice.Source, watch *kernel.Watch) explore.Verdict {
+	res := o.r.run(source, watch.Visited)
+	if res.Pruned || res.Bounded {
+		return explore.Verdict{Pruned: res.Pruned, Bounded: res.Bounded}
+	}
+	return explore.Verdict{Findings: []explore.Found{{Identity: res.Outcome}}}
+}
+
+// Within bounds, too, a search that merges equal states finds what the full
+// search finds, in fewer runs.
+func TestBoundedMergingIsSound(t *testing.T) {
+	searched, all, merged := 0, 0, 0
+	for seed := uint64(40_000); searched < 150; seed++ {
+		r := newRunner(t, newGenerator(seed).program(2+int(seed%5)))
+		for _, b := range []explore.Bounds{{0, 0}, {1, 0}, {1, 1}, {2, 1}} {
+			full := explore.Systematic{Bounds: b, Runs: 1500, Everything: true}.Run(outcomes{r})
+			if !full.Complete {
+				continue
+			}
+			few := explore.Systematic{Bounds: b, Runs: 1500}.Run(outcomes{r})
+			if x, y := identities(full), identities(few); x != y || few.Runs > full.Runs {
+				t.Errorf("seed %d, %+v: %d runs with merging find\n%s\n%d without find\n%s", seed, b, few.Runs, y, full.Runs, x)
+			}
+			searched, all, merged = searched+1, all+full.Runs, merged+few.Runs
+		}
+		r.Close()
+	}
+	if merged >= all {
+		t.Errorf("%d runs with merging, %d without", merged, all)
+	}
+}
+
+func identities(r *explore.CampaignReport) string {
+	var list []string
+	for _, d := range r.Discoveries {
+		list = append(list, d.Identity)
+	}
+	slices.Sort(list)
+	return strings.Join(list, "\n")
 }
