@@ -63,8 +63,13 @@ type Discovery struct {
 	Run      int     // number of the first of them
 	Strategy string  // how that run was scheduled
 	Before   int     // deviations from the default schedule before the reduction
-	Replay   *Replay
-	Report   *Report // the recorded run
+	// Preemptions and Interrupts count what the reduced schedule needs: see
+	// Bounded. Minimum: every schedule with fewer preemptions was run, and none
+	// showed it.
+	Preemptions, Interrupts int
+	Minimum                 bool
+	Replay                  *Replay
+	Report                  *Report // the recorded run
 }
 
 // ExploreReport says what an exploration found and what it covered.
@@ -193,15 +198,11 @@ func (x *exploration) discover(rig *subject, d *explore.Discovery) {
 	if x.found[d.Identity] != nil {
 		return // of another worker
 	}
-	schedule, _ := explore.Minimise(d.Schedule, minimiseRuns, func(s choice.Schedule) (choice.Schedule, bool) {
-		f := &choice.Follow{Schedule: s}
-		k := &choice.Keeper{Source: f}
-		v := rig.Run(k, nil)
-		return k.Schedule, slices.ContainsFunc(v.Findings, func(f explore.Found) bool { return f.Identity == d.Identity })
-	})
-	rep := rig.record(schedule)
+	short := rig.reduce(d, x.stop)
+	rep := rig.record(short.schedule)
 	n := &Discovery{Identity: d.Identity, Run: d.Run, Strategy: d.Strategy, Before: len(d.Schedule), Report: rep,
-		Replay: x.s.replayOf(rig.r, schedule, rep, d.Identity)}
+		Preemptions: short.spent.Preemptions, Interrupts: short.spent.Interrupts, Minimum: short.minimum,
+		Replay: x.s.replayOf(rig.r, short.schedule, rep, d.Identity)}
 	for _, f := range rep.Findings {
 		if f.identity == d.Identity {
 			n.Finding = f
@@ -212,9 +213,6 @@ func (x *exploration) discover(rig *subject, d *explore.Discovery) {
 		x.o.New(n)
 	}
 }
-
-// minimiseRuns bounds the runs that go into the reduction of one finding.
-const minimiseRuns = 200
 
 // report adds up what the workers did.
 func (x *exploration) report(parts []*explore.CampaignReport) *ExploreReport {

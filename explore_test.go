@@ -87,6 +87,9 @@ func TestExploreFindsALostUpdate(t *testing.T) {
 	if d.Count < 2 || d.Run > 20 || d.Replay.Deviations() > 2 {
 		t.Errorf("%q in %d runs, first in run %d (%s), %d deviations", d.Finding.Title, d.Count, d.Run, d.Strategy, d.Replay.Deviations())
 	}
+	if d.Preemptions != 1 || !d.Minimum || r.Preemptions > 1 {
+		t.Errorf("%d preemptions, minimum %v; the race needs %d", d.Preemptions, d.Minimum, r.Preemptions)
+	}
 	var file bytes.Buffer
 	if _, err := d.Replay.WriteTo(&file); err != nil {
 		t.Fatal(err)

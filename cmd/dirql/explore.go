@@ -128,9 +128,18 @@ func showDiscovery(w io.Writer, d *dirql.Discovery, n int, dir string) error {
 	if err := d.Report.Until(d.Finding.Time).WriteText(w, false); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "\nFound in run %d (%s); reduced from %d to %d deviations from the default schedule.\nAgain: dirql replay %s\n\n",
-		d.Run+1, d.Strategy, d.Before, d.Replay.Deviations(), path)
+	_, err = fmt.Fprintf(w, "\nFound in run %d (%s); reduced from %d to %d deviations from the default schedule: %s.\nAgain: dirql replay %s\n\n",
+		d.Run+1, d.Strategy, d.Before, d.Replay.Deviations(), needs(d), path)
 	return err
+}
+
+// needs says what it takes to see the finding.
+func needs(d *dirql.Discovery) string {
+	s := fmt.Sprintf("%d preemptions, %d interrupts", d.Preemptions, d.Interrupts)
+	if d.Minimum && d.Preemptions > 0 {
+		s += "; no schedule with fewer preemptions shows it"
+	}
+	return s
 }
 
 // fileName turns a name into one that every file system takes.

@@ -166,6 +166,21 @@ func (d *boundedDepthFirst) backtrack() bool {
 	return false
 }
 
+// Meter passes questions on and adds up what the answers cost.
+type Meter struct {
+	Source choice.Source
+	Spent  Bounds
+}
+
+// Choose implements choice.Source.
+func (m *Meter) Choose(p *choice.Point) int {
+	n := m.Source.Choose(p)
+	if n != 0 {
+		m.Spent = m.Spent.plus(costs(p)[n])
+	}
+	return n
+}
+
 func (b Bounds) plus(c cost) Bounds {
 	switch c {
 	case aPreemption:
