@@ -17,6 +17,7 @@ import (
 const (
 	trapBase   = 0xFFFFF80E_00000000
 	trapEnd    = 0xFFFFF810_00000000
+	exportBase = 0xFFFFF80F_00000000 // those of MmGetSystemRoutineAddress
 	trapStep   = 16
 	returnAddr = trapBase + 0xFFFFFFF0 // where a routine of the driver returns to
 )
@@ -32,7 +33,6 @@ type Driver struct {
 
 	imports map[uint64]*routine         // by address; fixed after loading
 	types   map[uint64]*wdf.ContextType // by address of the WDF_OBJECT_CONTEXT_TYPE_INFO
-	exports map[string]uint64           // addresses that MmGetSystemRoutineAddress gave
 	running [][]guestCall               // by thread: the nested calls of guest code
 	spare   []*x86.CPU
 

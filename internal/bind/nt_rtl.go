@@ -2,6 +2,7 @@ package bind
 
 import (
 	"bytes"
+	"hash/fnv"
 
 	"github.com/dirql/dirql/wdf"
 )
@@ -60,16 +61,18 @@ func (c *call) getSystemRoutineAddress() uint64 {
 	return addr
 }
 
-// exportAddress returns the address of a routine of the kernel, the same for
-// each question.
+// exportAddress returns the address of a routine of the kernel that the driver
+// asks for while it runs. It follows from the name alone: what a run has asked
+// for does not change the addresses of the next one.
 func (d *Driver) exportAddress(name string) uint64 {
-	if d.exports == nil {
-		d.exports = map[string]uint64{}
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	addr := exportBase + uint64(h.Sum32()&^(trapStep-1))
+	if r := d.imports[addr]; r != nil && r.name != name {
+		panic("BUG: " + name + " and " + r.name + " get the same address")
 	}
-	if d.exports[name] == 0 {
-		d.exports[name] = d.importAddress("ntoskrnl.exe", name)
-	}
-	return d.exports[name]
+	d.imports[addr] = &routine{module: "ntoskrnl.exe", name: name, fn: implemented[name]}
+	return addr
 }
 
 // unicodeText reads a UNICODE_STRING as far as its characters are ASCII.
