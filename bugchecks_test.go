@@ -30,6 +30,15 @@ var computed = map[string][]bugCheckCase{
 	"internal/kernel/thread.go checkThreadEnd":   {{0xC8, 0xFE}},
 	"wdf/connect.go WdfInterruptSynchronize":     {{0x7E, 0}, {0xD1, 0}},
 	"internal/kernel/exception.go Unhandled":     {{0x1E, 0}, {0x3B, 0}, {0x3D, 0}, {0x7E, 0}},
+
+	"internal/kernel/pool.go FreePool":              {{0xC4, 0x10}, {0xC4, 0x13}, {0xC2, 7}},
+	"internal/kernel/spinlock.go checkReleaseLevel": {{0xC4, 0x32}, {0xC4, 0x36}, {0xC4, 0x41}},
+	"internal/kernel/lockorder.go deadlockIssue": {{0xC4, 0x1000}, {0xC4, 0x1001}, {0xC4, 0x1002}, {0xC4, 0x1005}, {0xC4, 0x1007},
+		{0xC4, 0x1008}, {0xC4, 0x1009}},
+	"internal/kernel/region.go checkRegionLevel":    {{0xC4, 0x11A}, {0xC4, 0x11B}},
+	"internal/kernel/region.go leftover":            {{0xC4, 0x40003}, {0xC4, 0x40006}, {0xC4, 0x40009}, {0xC4, 0x4000E}},
+	"internal/kernel/fastmutex.go checkUnsafeLevel": {{0xC4, 0x39}, {0xC4, 0x3A}},
+	"internal/kernel/memory.go checkIoSpaceLevel":   {{0xC4, 0x73}, {0xC4, 0x7B}},
 }
 
 // passedOn lists the places that take a code from elsewhere: from a caller that

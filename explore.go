@@ -26,6 +26,8 @@ type ExploreOptions struct {
 	Preemptions, Interrupts int
 	// Faults are what can go wrong around the driver, at any time.
 	Faults Faults
+	// Profile is what differs from the default profile (VER-6).
+	Profile Profile
 	// New is called for each new finding as soon as it is found, reduced and
 	// recorded. It is never called twice at the same time.
 	New func(*Discovery)
@@ -98,7 +100,7 @@ func (s *Scenario) Explore(ctx context.Context, o ExploreOptions) (*ExploreRepor
 	}
 	rigs := make([]*subject, workers)
 	for i := range rigs {
-		rig, err := s.subject(Options{Processors: o.Processors, faults: o.Faults})
+		rig, err := s.subject(Options{Processors: o.Processors, Profile: o.Profile, faults: o.Faults})
 		if err != nil {
 			return nil, err
 		}

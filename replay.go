@@ -19,18 +19,21 @@ import (
 //	driver sha256:5f0c... drivers/edu/edu.sys
 //	processors 2
 //	faults none
+//	profile driver-verifier-off
 //	finding D5|use after free|VER-7|edu.sys!EvtDpc in KeSetEvent
 //	trace 91c2a5d07be3f012
 //	step 0/FFFFF80E1A2B3C40/6#1 12.0 cpu 1 ; before operation 12 of thread copy.exe #1: processor 1 steps
 //	end
 //
-// What follows a semicolon is for people.
+// What follows a semicolon is for people. Without a line "profile" it is the default
+// one.
 type Replay struct {
 	Scenario   string
 	Driver     string // path of the driver's file, or the name of a driver in Go
 	Hash       string // what the driver was: "sha256:..." of its file, "go" for a driver in Go
 	Processors int
 	Faults     Faults // that were part of the search
+	Profile    Profile
 	Identity   string // of the finding
 	Trace      uint64 // hash of the trace
 	schedule   choice.Schedule
@@ -42,8 +45,8 @@ type Replay struct {
 func (p *Replay) Deviations() int { return len(p.schedule) }
 
 func (s *Scenario) replayOf(r *rig, schedule choice.Schedule, rep *Report, identity string) *Replay {
-	p := &Replay{Scenario: s.Name, Driver: s.Driver.where(), Hash: s.Driver.hash(), Processors: r.m.Processors(), Faults: r.faults.Faults, Identity: identity,
-		Trace: rep.traceHash(), schedule: schedule}
+	p := &Replay{Scenario: s.Name, Driver: s.Driver.where(), Hash: s.Driver.hash(), Processors: r.m.Processors(), Faults: r.faults.Faults, Profile: r.profile,
+		Identity: identity, Trace: rep.traceHash(), schedule: schedule}
 	for i := range schedule {
 		p.words = append(p.words, deviationWords(r.m, &schedule[i]))
 	}
@@ -89,8 +92,11 @@ const replayHeader = "dirql replay 1"
 // WriteTo writes the replay file.
 func (p *Replay) WriteTo(w io.Writer) (int64, error) {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s\nscenario %s\ndriver %s %s\nprocessors %d\nfaults %s\nfinding %s\ntrace %016x\n", replayHeader, p.Scenario, p.Hash, p.Driver,
-		p.Processors, p.Faults, strings.ReplaceAll(p.Identity, "\n", " "), p.Trace)
+	fmt.Fprintf(&b, "%s\nscenario %s\ndriver %s %s\nprocessors %d\nfaults %s\n", replayHeader, p.Scenario, p.Hash, p.Driver, p.Processors, p.Faults)
+	if p.Profile != (Profile{}) {
+		fmt.Fprintf(&b, "profile %s\n", p.Profile)
+	}
+	fmt.Fprintf(&b, "finding %s\ntrace %016x\n", strings.ReplaceAll(p.Identity, "\n", " "), p.Trace)
 	for i := range p.schedule {
 		d := &p.schedule[i]
 		kind := "cpu"
@@ -153,6 +159,8 @@ func (p *Replay) line(line string) (err error) {
 		p.Processors, err = strconv.Atoi(rest)
 	case "faults":
 		p.Faults, err = ParseFaults(rest)
+	case "profile":
+		p.Profile, err = ParseProfile(rest)
 	case "finding":
 		p.Identity = rest
 	case "trace":
@@ -191,7 +199,7 @@ func (p *Replay) deviation(line string) error {
 // Again repeats the run of a replay file with the scenario that it names. The
 // error says why it is not the same run any more.
 func (s *Scenario) Again(p *Replay) (*Report, error) {
-	rig, err := s.subject(Options{Processors: p.Processors, faults: p.Faults})
+	rig, err := s.subject(Options{Processors: p.Processors, Profile: p.Profile, faults: p.Faults})
 	if err != nil {
 		return nil, err
 	}

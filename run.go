@@ -18,10 +18,23 @@ type Options struct {
 	// Seed, if not 0, makes every choice at random, but the same for the same
 	// seed. With 0 nothing is preempted without need and devices act in time.
 	Seed uint64
+	// Profile is what differs from the default profile, which has both verifiers
+	// on (VER-6).
+	Profile Profile
 
 	free   bool // the device acts at any time
 	faults Faults
 }
+
+// Profile names a profile by what differs from the default one.
+type Profile = kernel.Deviations
+
+// ParseProfile reads what differs from the default profile: names with commas
+// between them, "" for nothing.
+func ParseProfile(s string) (Profile, error) { return kernel.ParseDeviations(s) }
+
+// ProfileNames lists the names that ParseProfile knows.
+func ProfileNames() string { return kernel.DeviationNames() }
 
 // Run runs the scenario once and records what happened. The error is about the
 // scenario or the options; what the driver did wrong is in the report.
@@ -54,6 +67,7 @@ type rig struct {
 	started wdf.WDFDEVICE // the device of the snapshot
 	gone    bool          // it was taken out
 	reason  kernel.Reason
+	profile Profile
 	bodies  []func(s *wdf.Sys) // of the threads that were spawned
 	broken  bool               // ended before its time
 	state   string
@@ -71,11 +85,11 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 	if n == 0 {
 		n = 1
 	}
-	m, err := kernel.New(kernel.Config{Processors: n, Profile: kernel.DefaultProfile, Source: source, Trace: log})
+	m, err := kernel.New(kernel.Config{Processors: n, Profile: o.Profile.Profile(), Source: source, Trace: log})
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
-	r := &rig{s: s, m: m, f: wdf.NewFramework(m), bus: pci.NewBus(m)}
+	r := &rig{s: s, m: m, profile: o.Profile, f: wdf.NewFramework(m), bus: pci.NewBus(m)}
 	r.f.SetConfigSpace(r.bus)
 	r.f.SetPnpManager(r)
 	d := s.Device
@@ -146,6 +160,7 @@ func (r *rig) boot() {
 	r.inThread("PnP manager", func(s *wdf.Sys) {
 		if st := entry(s); st.Failed() {
 			r.fail(s, "DriverEntry", st)
+			r.unloadImage(s)
 			return
 		}
 		r.addDevice(s)
@@ -265,5 +280,16 @@ func (r *rig) shutDown() {
 		}
 		s.Unload()
 		s.CheckLeaks(r.s.Driver.Name)
+		r.unloadImage(s)
 	})
+}
+
+// unloadImage takes the driver's code away; what still refers to it is a finding.
+func (r *rig) unloadImage(s *wdf.Sys) {
+	if r.binary != nil {
+		r.binary.Unload(s.Thread)
+		return
+	}
+	from, to := kernel.GoDriver()
+	s.UnloadDriver(r.s.Driver.Name, from, to)
 }

@@ -42,10 +42,9 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | interrupt policy (WdfInterruptSetPolicy, WdfInterruptSetExtendedPolicy) | with the complete interrupt model |
 | checks of the framework's verifier: unmodified resource descriptors (WDFI-11), lock released by a callback (SER-8), lock order (SER-9), VER-5 | with the complete interrupt model |
 | WdfInterruptTryToAcquireLock, rebalancing of resources (WDFI-34) | with the complete interrupt model |
-| threaded DPCs (KeInitializeThreadedDpc) | with the complete interrupt model |
-| queued spin locks, interrupt spin locks of WDM (KeAcquireInterruptSpinLock) | with the complete interrupt model |
 | internal I/O controls of other methods than METHOD_BUFFERED, WdfDeviceIoBufferedOrDirect, MmProbeAndLockPages by a driver, partial MDLs | when drivers need them |
 | I/O targets other than the default one and its requests, their states (WdfIoTargetStop and so on), USB | when drivers need them |
+| IoConnectInterruptEx with CONNECT_LINE_BASED or CONNECT_MESSAGE_BASED | with WDM drivers |
 | litmus groups D to J | with the complete interrupt model |
 | litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | with the complete interrupt model |
 | detectors: data races, lost work, lost events (the lines "report" of litmus tests are not checked) | with the exploration engine |

@@ -510,7 +510,7 @@ func TestIOQ8MarkCancelledRequest(t *testing.T) {
 				} else {
 					x.stop(run)
 					x.want("cancel1")
-					x.wantFindings("self-deadlock")
+					x.wantBugCheck("IRQL-15", 0xC4, 0x1000, cell)
 				}
 			})
 		}

@@ -18,7 +18,7 @@ import (
 
 func newExploreCommand() *cobra.Command {
 	var o dirql.ExploreOptions
-	var scenario, budget, dir, strategy, faults string
+	var scenario, budget, dir, strategy, faults, profile string
 	cmd := &cobra.Command{
 		Use:   "explore NAME|FILE.sys",
 		Short: "Run a driver under many schedules and show each way in which it breaks",
@@ -48,6 +48,9 @@ nothing has not shown that there is nothing: the last lines say what it covered.
 			if o.Faults, err = dirql.ParseFaults(faults); err != nil {
 				return fmt.Errorf("--fault: %w", err)
 			}
+			if o.Profile, err = dirql.ParseProfile(profile); err != nil {
+				return fmt.Errorf("--profile: %w", err)
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			if limit > 0 {
@@ -65,6 +68,7 @@ nothing has not shown that there is nothing: the last lines say what it covered.
 	f.IntVar(&o.Preemptions, "preemptions", 1, "with --strategy bounded: how often a processor that could go on may have to wait")
 	f.IntVar(&o.Interrupts, "interrupts", 1, "with --strategy bounded: how many events may come at any time")
 	f.StringVar(&faults, "fault", "", "what can go wrong around the driver: alloc, cancel, remove, with commas between them")
+	addProfile(cmd, &profile)
 	f.IntVar(&o.Workers, "workers", 1, "machines that run at the same time")
 	f.StringVar(&scenario, "scenario", "", "for a .sys file: the scenario to run it in (default: the one of the same name)")
 	f.StringVarP(&dir, "out", "o", ".", "directory for the replay files")

@@ -33,7 +33,7 @@ func (o *outputOptions) check() error {
 func newRunCommand() *cobra.Command {
 	var options dirql.Options
 	var output outputOptions
-	var scenario string
+	var scenario, profile string
 	cmd := &cobra.Command{
 		Use:   "run NAME|FILE.sys",
 		Short: "Run a driver once and show what its interrupt code does",
@@ -59,6 +59,9 @@ Scenarios:
 			for _, w := range s.Driver.SymbolWarnings() {
 				fmt.Fprintf(cmd.ErrOrStderr(), "dirql: warning: %s\n", w)
 			}
+			if options.Profile, err = dirql.ParseProfile(profile); err != nil {
+				return fmt.Errorf("--profile: %w", err)
+			}
 			report, err := s.Run(options)
 			if err != nil {
 				return err
@@ -71,9 +74,14 @@ Scenarios:
 	}
 	cmd.Flags().IntVar(&options.Processors, "cpus", 0, "number of processors, 1 to 64 (default: what the scenario says)")
 	cmd.Flags().Uint64Var(&options.Seed, "seed", 0, "choose at random with this seed; 0: no choices, devices act in time")
+	addProfile(cmd, &profile)
 	cmd.Flags().StringVar(&scenario, "scenario", "", "for a .sys file: the scenario to run it in (default: the one of the same name)")
 	output.addTo(cmd)
 	return cmd
+}
+
+func addProfile(cmd *cobra.Command, profile *string) {
+	cmd.Flags().StringVar(profile, "profile", "", "what differs from a system with both verifiers on, with commas between: "+dirql.ProfileNames())
 }
 
 // chooseScenario returns the scenario with a name, or, for a driver file, a

@@ -111,6 +111,13 @@ func (d *Driver) Entry(s *wdf.Sys) wdf.NTSTATUS {
 	return wdf.NTSTATUS(s.Invoke("DriverEntry", d.image.Entry, kernel.Args{d.driverObject, d.registryPath}))
 }
 
+// Unload takes the image out of memory.
+func (d *Driver) Unload(t *kernel.Thread) {
+	from := d.image.Base
+	t.UnloadDriver(d.image.File.BaseName(), from, from+uint64(d.image.File.Size))
+	d.image.Unload(d.m.Mem)
+}
+
 // unicodeString makes a UNICODE_STRING with its characters in memory.
 func (d *Driver) unicodeString(s string) uint64 {
 	n := uint64(2 * len(s))

@@ -22,7 +22,7 @@ func init() {
 		"KeAcquireSpinLockAtDpcLevel":   func(c *call) uint64 { c.KeAcquireSpinLockAtDpcLevel(c.arg(0)); return 0 },
 		"KeReleaseSpinLockFromDpcLevel": func(c *call) uint64 { c.KeReleaseSpinLockFromDpcLevel(c.arg(0)); return 0 },
 		"KeInitializeEvent":             func(c *call) uint64 { c.KeInitializeEvent(c.arg(0), uint8(c.arg(1)), c.flag(2)); return 0 },
-		"KeSetEvent":                    func(c *call) uint64 { return uint64(uint32(c.KeSetEvent(c.arg(0)))) },
+		"KeSetEvent":                    (*call).setEvent,
 		"KeClearEvent":                  func(c *call) uint64 { c.KeClearEvent(c.arg(0)); return 0 },
 		"KeResetEvent":                  func(c *call) uint64 { return uint64(uint32(c.KeResetEvent(c.arg(0)))) },
 		"KeReadStateEvent":              func(c *call) uint64 { return uint64(uint32(c.KeReadStateEvent(c.arg(0)))) },
@@ -30,6 +30,14 @@ func init() {
 		"KeDelayExecutionThread":        func(c *call) uint64 { return uint64(c.KeDelayExecutionThread(c.timeout(2))) },
 		"KeBugCheckEx":                  (*call).bugCheckEx,
 	})
+}
+
+// setEvent is KeSetEvent(event, increment, wait).
+func (c *call) setEvent() uint64 {
+	if c.flag(2) {
+		return uint64(uint32(c.KeSetEventWait(c.arg(0))))
+	}
+	return uint64(uint32(c.KeSetEvent(c.arg(0))))
 }
 
 // timeout reads a PLARGE_INTEGER; NULL means for ever.

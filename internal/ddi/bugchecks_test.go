@@ -62,11 +62,15 @@ type bugCheckKey struct {
 
 func TestLevelRule(t *testing.T) {
 	for name, want := range map[string]string{
-		"KeSetEvent": "", "KeFlushQueuedDpcs": "", "KeEnterCriticalRegion": "IrqlKeApcLte1",
-		"MmUnmapIoSpace": "IrqlMmDispatch", "ZwClose": "IrqlZwPassive", "WdfSpinLockCreate": "", "nonsense": "",
+		"KeSetEvent": "", "KeFlushQueuedDpcs": "", "KeEnterCriticalRegion": "IrqlKeApcLte2", "KeSetTimerEx": "IrqlKeDispatchLte",
+		"IoConnectInterrupt": "IrqlIoPassive2", "ZwClose": "IrqlZwPassive", "WdfSpinLockCreate": "", "nonsense": "",
 	} {
-		if got := LevelRule(name); got != want {
-			t.Errorf("%s: %q, want %q", name, got, want)
+		got, code := LevelRule(name)
+		if got != want || (code != 0) != (want != "") {
+			t.Errorf("%s: %q (0x%X), want %q", name, got, code, want)
+		}
+		if b, ok := BugCheckOf(0xC4, code); want != "" && (!ok || b.Rule != want) {
+			t.Errorf("%s: 0xC4/0x%X is explained as %q", name, code, b.Rule)
 		}
 	}
 }

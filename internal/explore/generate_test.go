@@ -113,6 +113,40 @@ func (g *generator) program(size int) *program {
 	return p
 }
 
+// primitives replaces operations of a program by others of the same effect:
+// threaded DPCs, the queued spin lock, the fast mutex, waits for two objects. The
+// programs that the seeds of older tests stand for stay as they are.
+func (g *generator) primitives(p *program) {
+	for i := range p.shape.threaded {
+		p.shape.threaded[i] = g.oneIn(2)
+	}
+	queued, fast := !g.oneIn(3), !g.oneIn(3)
+	for _, r := range p.threads {
+		g.replace(r.code, queued, fast)
+	}
+	for i := range p.dpcs {
+		g.replace(p.dpcs[i], queued, false)
+	}
+	g.replace(p.spawn, queued, fast)
+}
+
+func (g *generator) replace(code []operation, queued, fast bool) {
+	for i := range code {
+		switch o := &code[i]; {
+		case o.code == opAcquire && queued:
+			o.code = opQueued
+		case o.code == opRelease && queued:
+			o.code = opUnqueued
+		case o.code == opRaise && fast:
+			o.code = opFast
+		case o.code == opLower && fast:
+			o.code = opUnfast
+		case o.code == opWait && !g.oneIn(3):
+			o.code = pick(g, opWaitAny, opWaitAll)
+		}
+	}
+}
+
 // straighten takes out what makes a routine go on in different ways.
 func straighten(code []operation) {
 	for i := range code {

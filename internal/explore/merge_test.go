@@ -58,10 +58,24 @@ func keys(r *explore.Report) string {
 // A search that merges equal states finds what the full search finds: for
 // random programs.
 func TestMergingIsSoundForRandomPrograms(t *testing.T) {
+	random(t, func(g *generator, size int) *program { return g.program(size) })
+}
+
+// The same with threaded DPCs, queued spin locks, fast mutexes, waits for two
+// objects (DPC-25, IRQL-9, IRQL-15).
+func TestMergingIsSoundForMorePrimitives(t *testing.T) {
+	random(t, func(g *generator, size int) *program {
+		p := g.program(size)
+		g.primitives(p)
+		return p
+	})
+}
+
+func random(t *testing.T, generate func(g *generator, size int) *program) {
 	done, passed := 0, 0
 	var plainRuns, mergedRuns, states, outcomes int
 	for s := *seed; done < *programs && s < *seed+100*uint64(*programs); s++ {
-		p := newGenerator(s).program(2 + int(s%6))
+		p := generate(newGenerator(s), 2+int(s%6))
 		t.Run(fmt.Sprintf("seed %d", s), func(t *testing.T) {
 			plain, merged, ok := sameOutcomes(t, p, *runs)
 			if !ok {

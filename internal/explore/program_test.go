@@ -43,6 +43,7 @@ type shape struct {
 	target     [2]int // -1: none
 	arrivals   int    // interrupts that come at any time
 	eventType  uint8
+	threaded   [2]bool // threaded DPCs
 }
 
 type interruptKind uint8
@@ -91,10 +92,16 @@ const (
 	opRegion // enter a critical region; opUnregion leaves it
 	opUnregion
 	opStall
+	opQueued // the queued spin lock, at DISPATCH_LEVEL; opUnqueued
+	opUnqueued
+	opFast // the fast mutex; opUnfast
+	opUnfast
+	opWaitAny // for the event or the semaphore, b as opWait
+	opWaitAll // for both
 )
 
 var opNames = strings.Fields("load store add set skip-zero insert remove target flush raise lower acquire release try interrupt set-event " +
-	"reset-event wait semaphore wait-semaphore mutex unmutex delay timer cancel work spawn alloc free touch synchronize region unregion stall")
+	"reset-event wait semaphore wait-semaphore mutex unmutex delay timer cancel work spawn alloc free touch synchronize region unregion stall queued unqueued fast unfast wait-any wait-all")
 
 type operation struct {
 	code opcode
@@ -126,6 +133,8 @@ type runner struct {
 
 	vars                             [2]uint64
 	lock, isrLock                    uint64
+	queued, fast                     uint64   // queued spin lock, fast mutex
+	handles                          []uint64 // of the queued spin lock, by processor
 	event, semaphore, mutex          uint64
 	timer                            uint64
 	dpcs                             [2]uint64
@@ -184,6 +193,10 @@ func newRunner(t testing.TB, p *program) *runner {
 	r.lock, r.isrLock, r.block, r.log = alloc(8), alloc(8), alloc(8), alloc(8*logs)
 	r.event, r.semaphore, r.mutex, r.timer = alloc(kernel.EventSize), alloc(kernel.SemaphoreSize), alloc(kernel.MutexSize), alloc(kernel.TimerSize)
 	r.dpcs = [2]uint64{alloc(kernel.DPCSize), alloc(kernel.DPCSize)}
+	r.queued, r.fast = alloc(8), alloc(kernel.FastMutexSize)
+	for range m.Processors() {
+		r.handles = append(r.handles, alloc(kernel.LockHandleSize))
+	}
 	m.EnableHash()
 	r.register()
 	r.NewThread(kernel.ThreadParams{Foreground: true, Routine: m.Function("setup", func(t *kernel.Thread, _ kernel.Args) uint64 {
@@ -191,8 +204,13 @@ func newRunner(t testing.TB, p *program) *runner {
 		t.KeInitializeSemaphore(r.semaphore, 0, 5)
 		t.KeInitializeMutex(r.mutex)
 		t.KeInitializeTimerEx(r.timer, false)
+		t.ExInitializeFastMutex(r.fast)
 		for i, dpc := range r.dpcs {
-			t.KeInitializeDpc(dpc, m.Function(fmt.Sprintf("dpc %d", i), r.routine(p.dpcs[i], 2+i)), 0)
+			initialize := t.KeInitializeDpc
+			if p.shape.threaded[i] {
+				initialize = t.KeInitializeThreadedDpc
+			}
+			initialize(dpc, m.Function(fmt.Sprintf("dpc %d", i), r.routine(p.dpcs[i], 2+i)), 0)
 			t.KeSetImportanceDpc(dpc, p.shape.importance[i])
 			t.KeSetTargetProcessorDpc(dpc, int8(p.shape.target[i]))
 		}
@@ -356,6 +374,18 @@ func (r *runner) do(t *kernel.Thread, o operation, reg uint64, levels *uint64, o
 	case opInterrupt:
 		t.Step()
 		r.interrupt(a)
+	case opQueued:
+		*levels = *levels<<4 | uint64(t.KeRaiseIrql(max(kernel.DispatchLevel, t.IRQL())))
+		t.KeAcquireInStackQueuedSpinLockAtDpcLevel(r.queued, r.handles[t.Processor()])
+	case opUnqueued:
+		t.KeReleaseInStackQueuedSpinLockFromDpcLevel(r.handles[t.Processor()])
+		old := uint8(*levels & 15)
+		*levels >>= 4
+		t.KeLowerIrql(old)
+	case opFast:
+		t.ExAcquireFastMutex(r.fast)
+	case opUnfast:
+		t.ExReleaseFastMutex(r.fast)
 	default:
 		return r.doMore(t, o, reg, owned)
 	}
@@ -376,6 +406,8 @@ func (r *runner) doMore(t *kernel.Thread, o operation, reg uint64, owned *bool) 
 		return uint64(t.KeResetEvent(r.event))
 	case opWait:
 		return uint64(t.KeWaitForSingleObject(r.event, timeout(o.b)))
+	case opWaitAny, opWaitAll:
+		return uint64(t.KeWaitForMultipleObjects([]uint64{r.event, r.semaphore}, o.code == opWaitAll, false, timeout(o.b)))
 	case opSemaphore:
 		if v, _ := r.Mem.Load(r.semaphore+4, 4); v >= 5 {
 			return 9

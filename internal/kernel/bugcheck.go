@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/dirql/dirql/internal/ddi"
@@ -77,8 +78,33 @@ func (t *Thread) Unsupported(what string) {
 	t.stop(Finding{Unsupported: true, Rule: "unsupported", Text: what})
 }
 
-// Report records a finding; the run goes on.
-func (t *Thread) Report(f Finding) { t.addFinding(f) }
+// Report records a finding; the run goes on. At a verifier break it ends if the
+// profile says so (VER-6).
+func (t *Thread) Report(f Finding) {
+	if f.Break && t.m.cfg.Profile.StopAtBreaks {
+		t.breakpoint(f)
+	}
+	t.addFinding(f)
+}
+
+// reportOnce is Report for something that can happen again and again.
+func (t *Thread) reportOnce(f Finding) {
+	if !slices.ContainsFunc(t.m.findings, func(o Finding) bool { return o.Rule == f.Rule && o.Text == f.Text }) {
+		t.Report(f)
+	}
+}
+
+// breakpoint ends the run with what the breakpoint exception of a verifier break
+// is on a system without a debugger: 0x7E in a system thread at PASSIVE_LEVEL,
+// else 0x1E.
+func (t *Thread) breakpoint(f Finding) {
+	const statusBreakpoint = 0x80000003
+	f.Code, f.Params = 0x1E, [4]uint64{statusBreakpoint, t.Caller()}
+	if kind, _ := t.Activation(); t.IRQL() == PassiveLevel && (kind == WorkItemActivation || kind == ThreadActivation && !t.user) {
+		f.Code = 0x7E
+	}
+	t.stop(f)
+}
 
 // Stop records a finding and ends the run. It does not return.
 func (t *Thread) Stop(f Finding) { t.stop(f) }

@@ -1,7 +1,6 @@
 package kernel_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/dirql/dirql/internal/kernel"
@@ -19,6 +18,7 @@ type crash struct {
 	params  func(b *bench) [4]uint64 // nil: not compared
 	rule    string
 	ends    kernel.Reason // Done: the run goes on after the finding
+	late    bool          // the finding comes when the body has returned
 }
 
 func (c *crash) check(t *testing.T) {
@@ -34,7 +34,7 @@ func (c *crash) check(t *testing.T) {
 				want.Params = c.params(b)
 			}
 			b.finds(want)
-			if c.ends == kernel.Done {
+			if c.ends == kernel.Done || c.late {
 				b.noted("end")
 			} else {
 				b.noted("")
@@ -130,14 +130,16 @@ func TestLevelBugChecks(t *testing.T) {
 			params: with(0xE5, 1)},
 		{name: "DPC-22 flush in a DPC", body: inDPC(func(_ *bench, t *kernel.Thread) { t.KeFlushQueuedDpcs() }), code: 0xC4, params: with(0xE5, 2)},
 		{name: "IRQL-12 KeAcquireSpinLock in an ISR", body: inISR(func(b *bench, t *kernel.Thread) { t.KeAcquireSpinLock(b.cell()) }), code: 0xC4,
-			params: with(0xE5, 5)},
+			params: func(b *bench) [4]uint64 { return [4]uint64{0x42, 5, b.at(0)} }, rule: "IrqlKeDispatchLte"},
 		{name: "IRQL-12 KeSetTimerEx in an ISR", body: inISR(func(b *bench, t *kernel.Thread) { t.KeSetTimerEx(b.cell(), kernel.After(1), 0, 0) }),
+			code: 0xC4, params: with(0x00020011, 5), rule: "IrqlKeDispatchLte"},
+		{name: "IRQL-12 KeReleaseSemaphore in an ISR", body: inISR(func(b *bench, t *kernel.Thread) { t.KeReleaseSemaphore(b.cell(), 1) }),
 			code: 0xC4, params: with(0xE5, 5)},
 		{name: "IRQL-12 KeSetEvent in an ISR", body: inISR(func(b *bench, t *kernel.Thread) { t.KeSetEvent(b.at(0)) }),
 			code: 0xC4, params: func(b *bench) [4]uint64 { return [4]uint64{0x80, 5, b.at(0)} }},
 		{name: "IRQL-12 PsCreateSystemThread at DISPATCH_LEVEL", body: raised(2, func(_ *bench, t *kernel.Thread) { t.PsCreateSystemThread(0, 0) }),
-			code: 0xC4, params: with(0xE5, 2)},
-		{name: "IRQL-12 bare: a finding, and the run goes on", profile: bare, ends: kernel.Done, rule: "IRQL",
+			code: 0xC4, params: with(0x0002001C, 2), rule: "IrqlPsPassive"},
+		{name: "IRQL-12 bare: a finding, and the run goes on", profile: bare, ends: kernel.Done, rule: "IrqlKeDispatchLte",
 			body: raised(5, func(b *bench, t *kernel.Thread) {
 				t.KeReadStateEvent(b.cell())
 				t.KeLowerIrql(0)
@@ -172,7 +174,7 @@ func TestIRQL8ThreadEnds(t *testing.T) {
 		b.run(kernel.Stopped)
 		b.finds(kernel.Finding{Code: 0xC8, Params: [4]uint64{2<<16 | 0xFE, 0}, Clause: "IRQL-8"})
 	})
-	scenario(t, kernel.Config{}, func(b *bench) {
+	scenario(t, kernel.Config{Profile: bare}, func(b *bench) {
 		b.thread(0, func(t *kernel.Thread) { t.KeEnterCriticalRegion() })
 		b.run(kernel.Stopped)
 		b.finds(kernel.Finding{Code: 0x20, Params: [4]uint64{0, 1, 0}})
@@ -329,8 +331,8 @@ func TestMemoryBugChecks(t *testing.T) {
 			code: 0xC2, params: with(7, 0, 0, small)},
 		{name: "free in the middle of a block", body: func(_ *bench, t *kernel.Thread) {
 			t.ExFreePoolWithTag(t.ExAllocatePool2(kernel.PoolFlagNonPaged, 32, tag)+16, tag)
-		}, code: 0xC4, params: with(0x13, 0, small+16)},
-		{name: "free of NULL", body: func(_ *bench, t *kernel.Thread) { t.ExFreePoolWithTag(0, tag) }, code: 0xC4, params: with(0x13)},
+		}, code: 0xC4, params: with(0x10, small+16)},
+		{name: "free of NULL", body: func(_ *bench, t *kernel.Thread) { t.ExFreePoolWithTag(0, tag) }, code: 0xC4, params: with(0x10)},
 	} {
 		if c.code != 0 {
 			c.ends = kernel.Stopped
@@ -428,109 +430,67 @@ func TestObjectBugChecks(t *testing.T) {
 		}, code: 0xD1, params: with(0, 2, 8, 0)},
 		{name: "QD-8 jump to NULL in an ISR", body: inISR(func(b *bench, t *kernel.Thread) { null(5)(b, t) }), code: 0xD1, params: with(0, 5, 8, 0)},
 		{name: "QD-8 jump to NULL at PASSIVE_LEVEL", body: null(0), code: 0x7E, params: with(0xC0000005, 0)},
-		{name: "DPC-25 threaded DPC", body: func(b *bench, t *kernel.Thread) {
-			dpc := b.alloc(kernel.DPCSize)
-			t.KeInitializeDpc(dpc, 0, 0)
-			t.Store(dpc, 1, 24)
-			t.KeInsertQueueDpc(dpc, 0, 0)
-		}, rule: "unsupported"},
 	} {
 		c.ends = kernel.Stopped
 		c.check(t)
 	}
 }
 
-// Misuse of spin locks (IRQL-15, ILK-5).
-func TestLockBugChecks(t *testing.T) {
-	lockParam := func(sub ...uint64) func(b *bench) [4]uint64 {
-		return func(b *bench) (p [4]uint64) { copy(p[:], append(sub, b.at(0))); return p }
+// A verifier break is a finding, and the run goes on; a profile can make it what
+// the breakpoint is on a system without a debugger (VER-6).
+func TestVER6StopAtBreaks(t *testing.T) {
+	breakHere := func(_ *bench, t *kernel.Thread) { t.Report(kernel.Finding{Rule: "rule", Clause: "VER-3", Break: true}) }
+	stop := kernel.Deviations{StopAtBreaks: true}.Profile()
+	inApplication := func(b *bench, t *kernel.Thread) {
+		b.threadWith(kernel.ThreadParams{Affinity: 1, User: true}, func(t *kernel.Thread) { breakHere(b, t) })
+		t.KeDelayExecutionThread(kernel.After(10_000))
+	}
+	inSystem := func(b *bench, t *kernel.Thread) {
+		t.PsCreateSystemThread(b.fn("start", func(t *kernel.Thread, _ kernel.Args) uint64 { breakHere(b, t); return 0 }), 0)
+		t.KeDelayExecutionThread(kernel.After(10_000))
+	}
+	inWork := func(b *bench, t *kernel.Thread) {
+		b.QueueWork(7, "work item", b.fn("work", func(t *kernel.Thread, _ kernel.Args) uint64 { breakHere(b, t); return 0 }), kernel.Args{})
+		t.KeDelayExecutionThread(kernel.After(10_000))
+	}
+	at := func(name string) func(b *bench) [4]uint64 {
+		return func(b *bench) [4]uint64 { return [4]uint64{0x80000003, b.Function(name, nil)} }
 	}
 	for _, c := range []crash{
-		{name: "IRQL-15 release of a free lock", body: func(b *bench, t *kernel.Thread) {
-			t.KeRaiseIrql(2)
-			t.KeReleaseSpinLock(b.at(0), 0)
-		}, code: 0x10, params: lockParam()},
-		{name: "IRQL-15 release twice", body: func(b *bench, t *kernel.Thread) {
-			old := t.KeAcquireSpinLock(b.at(0))
-			t.KeReleaseSpinLock(b.at(0), old)
-			t.KeReleaseSpinLock(b.at(0), old)
-		}, code: 0xC4, params: lockParam(0x32, 0)},
-		{name: "IRQL-15 release twice, bare", profile: bare, body: func(b *bench, t *kernel.Thread) {
-			old := t.KeAcquireSpinLock(b.at(0))
-			t.KeReleaseSpinLock(b.at(0), old)
-			t.KeReleaseSpinLock(b.at(0), old)
-		}, code: 0x10, params: lockParam()},
-		{name: "IRQL-15 release at another level", body: func(b *bench, t *kernel.Thread) {
-			t.KeAcquireSpinLock(b.at(0))
-			t.KeRaiseIrql(5)
-			t.KeReleaseSpinLock(b.at(0), 0)
-		}, code: 0xC4, params: lockParam(0x32, 5)},
-		{name: "IRQL-15 release of a lock of another processor", procs: 2, body: func(b *bench, t *kernel.Thread) {
-			b.thread(1, func(t *kernel.Thread) {
-				t.KeAcquireSpinLock(b.at(0))
-				t.BusyWait("for ever", func() bool { return false })
-			})
-			t.BusyWait("the other", func() bool { return b.value(b.at(0)) != 0 })
-			t.KeRaiseIrql(2)
-			t.KeReleaseSpinLockFromDpcLevel(b.at(0))
-		}, code: 0x10, params: lockParam()},
-		{name: "IRQL-15 AtDpcLevel below DISPATCH_LEVEL", body: func(b *bench, t *kernel.Thread) { t.KeAcquireSpinLockAtDpcLevel(b.at(0)) },
-			code: 0xC4, params: lockParam(0x40, 0)},
-		{name: "IRQL-15 AtDpcLevel below DISPATCH_LEVEL, bare", profile: bare, body: func(b *bench, t *kernel.Thread) {
-			t.KeAcquireSpinLockAtDpcLevel(b.at(0))
-			t.KeReleaseSpinLockFromDpcLevel(b.at(0))
-		}, rule: "IRQL", ends: kernel.Done},
-		{name: "ILK-5 self-deadlock", body: func(b *bench, t *kernel.Thread) {
-			t.KeAcquireSpinLock(b.at(0))
-			t.KeAcquireSpinLock(b.at(0))
-		}, rule: "self-deadlock"},
-		{name: "ILK-5 self-deadlock with the code below the DPC", body: func(b *bench, t *kernel.Thread) {
-			t.KeRaiseIrql(2)
-			t.KeAcquireSpinLockAtDpcLevel(b.at(0))
-			b.message("isr", testVector, func(t *kernel.Thread) bool {
-				t.KeAcquireSpinLockAtDpcLevel(b.at(0))
-				return true
-			})
-			b.SendMessage(testVector)
-			t.KeStallExecutionProcessor(1)
-		}, rule: "self-deadlock"},
-		{name: "IRQL-15 a lock that is never released", procs: 2, tun: kernel.Tunables{TotalWatchdogTicks: 5}, body: func(b *bench, t *kernel.Thread) {
-			b.set(b.at(0), 1) // garbage in the lock
-			t.KeAcquireSpinLock(b.at(0))
-		}, code: 0x133, params: with(1, 5)},
+		{name: "VER-6 default", body: breakHere, rule: "rule", ends: kernel.Done},
+		{name: "VER-6 in a thread of an application", profile: stop, body: inApplication, code: 0x1E, params: at("thread 2"), rule: "rule"},
+		{name: "VER-6 in a system thread", profile: stop, body: inSystem, code: 0x7E, params: at("start")},
+		{name: "VER-6 in a work item", profile: stop, body: inWork, code: 0x7E, params: at("work")},
+		{name: "VER-6 in a DPC", profile: stop, body: inDPC(breakHere), code: 0x1E, params: at("dpc")},
+		{name: "VER-6 in a system thread at APC_LEVEL", profile: stop, body: func(b *bench, t *kernel.Thread) {
+			t.PsCreateSystemThread(b.fn("start", func(t *kernel.Thread, _ kernel.Args) uint64 { raised(1, breakHere)(b, t); return 0 }), 0)
+			t.KeDelayExecutionThread(kernel.After(10_000))
+		}, code: 0x1E, params: at("start")},
 	} {
-		body := c.body
-		c.body = func(b *bench, t *kernel.Thread) {
-			t.KeInitializeSpinLock(b.cell())
-			body(b, t)
-		}
-		if c.code != 0 || c.rule == "self-deadlock" {
+		if c.code != 0 {
 			c.ends = kernel.Stopped
 		}
 		c.check(t)
 	}
 }
 
-// Two processors that take two locks in opposite order can deadlock, and the
-// search finds exactly that (IRQL-15).
-func TestIRQL15LockCycle(t *testing.T) {
-	b := newBench(t, kernel.Config{Processors: 3})
-	locks := [2]uint64{b.cell(), b.cell()}
-	b.checked = false // the runs end in two ways
-	got := b.outcomes(func() {
-		for cpu := range 2 {
-			b.thread(cpu, func(t *kernel.Thread) {
-				old := t.KeAcquireSpinLock(locks[cpu])
-				t.KeAcquireSpinLockAtDpcLevel(locks[1-cpu])
-				t.KeReleaseSpinLockFromDpcLevel(locks[1-cpu])
-				t.KeReleaseSpinLock(locks[cpu], old)
-			})
+// Profiles are named by what differs (VER-6).
+func TestVER6Profiles(t *testing.T) {
+	for _, c := range []struct {
+		text string
+		want kernel.Profile
+	}{
+		{"", kernel.DefaultProfile},
+		{"framework-verifier-off", kernel.Profile{DriverVerifier: true}},
+		{"driver-verifier-off, threaded-dpcs-off", kernel.Profile{FrameworkVerifier: true, NoThreadedDPCs: true}},
+		{"stop-at-breaks", kernel.Profile{FrameworkVerifier: true, DriverVerifier: true, StopAtBreaks: true}},
+	} {
+		d, err := kernel.ParseDeviations(c.text)
+		if err != nil || d.Profile() != c.want || d.String() != c.text {
+			t.Errorf("%q: %+v %q %v", c.text, d.Profile(), d.String(), err)
 		}
-	}, func() string {
-		if len(b.Findings()) == 0 {
-			return "done"
-		}
-		return fmt.Sprint(b.titles())
-	})
-	reaches(t, got, "done", "[deadlock]")
+	}
+	if _, err := kernel.ParseDeviations("verifier off"); err == nil {
+		t.Error("no error")
+	}
 }

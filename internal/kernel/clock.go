@@ -1,7 +1,6 @@
 package kernel
 
 import (
-	"fmt"
 	"slices"
 
 	"github.com/dirql/dirql/internal/trace"
@@ -167,8 +166,10 @@ func (m *Machine) tickAll() {
 func (m *Machine) TickOn(cpu int) {
 	p := &m.procs[cpu]
 	if p.irql >= ClockLevel {
+		m.missTick(p)
 		return
 	}
+	p.missedTicks = 0
 	m.adjustDPCRate(&p.dpc)
 	t := m.threads[p.current]
 	if b := m.best(p); b != nil && b.priority == t.priority {
@@ -199,29 +200,6 @@ func (m *Machine) adjustDPCRate(q *dpcQueue) {
 		if q.maxDepth < tun.MaximumDpcQueueDepth {
 			q.maxDepth++
 		}
-	}
-}
-
-// watchdogs counts ticks at DISPATCH_LEVEL or above.
-func (m *Machine) watchdogs(p *processor, t *Thread) {
-	tun := &m.cfg.Tunables
-	p.raisedTicks++
-	for i := range t.stack {
-		f := &t.stack[i]
-		if f.kind != DPCActivation && f.kind != ISRActivation {
-			continue
-		}
-		if f.ticks++; f.ticks > tun.DpcWatchdogTicks {
-			t.addFinding(Finding{Code: 0x133, Params: [4]uint64{0, f.ticks, tun.DpcWatchdogTicks}, Clause: "WD-1",
-				Text: fmt.Sprintf("one %s has run for %d clock ticks", f.kind, f.ticks)})
-			m.end(Stopped)
-			return
-		}
-	}
-	if p.raisedTicks >= tun.TotalWatchdogTicks {
-		t.addFinding(Finding{Code: 0x133, Params: [4]uint64{1, tun.TotalWatchdogTicks}, Clause: "WD-2",
-			Text: fmt.Sprintf("processor %d has been at DISPATCH_LEVEL or above for %d clock ticks", p.id, p.raisedTicks)})
-		m.end(Stopped)
 	}
 }
 

@@ -79,7 +79,11 @@ func (c *codeTable) find(addr uint64) *goFunc { return c.byAddr[addr] }
 
 // call transfers control to an address.
 func (t *Thread) call(addr uint64, a Args) uint64 {
-	if f := t.m.code.find(addr); f != nil {
+	f := t.m.code.find(addr)
+	if f == nil || !f.internal {
+		t.checkGone(addr, false, false)
+	}
+	if f != nil {
 		return f.fn(t, a)
 	}
 	if t.m.exec != nil {

@@ -11,9 +11,16 @@
 //	interrupt.go  a processor accepts a vector and calls the ISR under its lock
 //	dpc.go        the ISR queues a DPC; the queue is drained when the IRQL drops
 //
-// Then thread.go and wait.go (threads and blocking), spinlock.go, timer.go and
+// Then thread.go and wait.go (threads and blocking), threadeddpc.go, watchdog.go, timer.go and
 // clock.go (virtual time), workitem.go, memory.go, pool.go, mdl.go and user.go, bugcheck.go
 // (what a driver did wrong), snapshot.go and state.go.
+//
+// Locks: heldlock.go says what a spin lock is; spinlock.go, queuedlock.go,
+// fastmutex.go, mutex.go and region.go have the routines, lockorder.go the
+// deadlock detection of Driver Verifier. limit.go checks levels.
+//
+// Drivers beside or without the framework: wdminterrupt.go, wdmwork.go;
+// unload.go is what happens when a driver goes.
 //
 // Rules that hold inside:
 //   - Everything that could go either way is asked of Machine.choose.

@@ -21,7 +21,7 @@ const (
 	dpcObjectType    = 19
 	threadedDPCType  = 24
 	targetBias       = 0x500
-	dpcDataOfProcess = 0xFFFFF801_00000000 // DpcData of processor 0; one page each
+	prcbOfProcessor0 = 0xFFFFF801_00000000 // one page each; DpcData points there
 )
 
 // Importance of a DPC (KDPC_IMPORTANCE).
@@ -37,7 +37,7 @@ type dpcQueue struct {
 	entries   []dpcEntry // head first
 	requested bool       // the DISPATCH_LEVEL software interrupt is pending
 	draining  bool
-	active    uint64 // sequence number of the entry whose routine runs, 0: none
+	active    dpcEntry // whose routine runs or is about to, 0: none
 	timers    []uint64
 	// Bookkeeping of DPC-12.
 	maxDepth int
@@ -59,6 +59,8 @@ var (
 	svcKeSetImportanceDpc        = NewService("KeSetImportanceDpc")
 	svcKeSetTargetProcessorDpc   = NewService("KeSetTargetProcessorDpc")
 	svcKeSetTargetProcessorDpcEx = NewService("KeSetTargetProcessorDpcEx")
+	svcKeRemoveQueueDpcEx        = NewService("KeRemoveQueueDpcEx")
+	svcKeIsExecutingDpc          = NewService("KeIsExecutingDpc")
 )
 
 // KeInitializeDpc makes the DPCSize bytes at dpc a DPC object: Medium
@@ -94,6 +96,14 @@ func (t *Thread) KeInsertQueueDpc(dpc, arg1, arg2 uint64) bool {
 func (t *Thread) InsertDPC(dpc, arg1, arg2 uint64) bool {
 	t.point(op{})
 	t.Released(dpc) // also if it is queued already: what the run sees, it sees after this
+	queued := t.queueDPC(dpc, arg1, arg2)
+	t.settle()
+	return queued
+}
+
+// queueDPC queues an object that is not queued, as part of the present step,
+// and reports whether it did.
+func (t *Thread) queueDPC(dpc, arg1, arg2 uint64) bool {
 	if t.kernelLoad(dpc+dpcData, 8) != 0 {
 		return false
 	}
@@ -101,19 +111,20 @@ func (t *Thread) InsertDPC(dpc, arg1, arg2 uint64) bool {
 	t.kernelStore(dpc+dpcArgument1, 8, arg1)
 	t.kernelStore(dpc+dpcArgument2, 8, arg2)
 	p := t.m.dpcTarget(t.kernelLoad(dpc+dpcNumber, 2), t.proc())
-	t.kernelStore(dpc+dpcData, 8, dpcDataAddress(p.id))
-	t.m.enqueue(p, dpc, uint8(t.kernelLoad(dpc+dpcImportance, 1)), p.id == t.cpu)
-	t.settle()
+	importance := uint8(t.kernelLoad(dpc+dpcImportance, 1))
+	if t.runsThreaded(dpc) {
+		t.kernelStore(dpc+dpcData, 8, threadedDataAddress(p.id))
+		t.m.enqueueThreaded(p, dpc, importance)
+	} else {
+		t.kernelStore(dpc+dpcData, 8, dpcDataAddress(p.id))
+		t.m.enqueue(p, dpc, importance, p.id == t.cpu)
+	}
 	return true
 }
 
 // checkDPC stops at memory that is not a DPC object.
 func (t *Thread) checkDPC(dpc uint64) {
-	switch t.kernelLoad(dpc+dpcType, 1) {
-	case dpcObjectType:
-	case threadedDPCType:
-		t.Unsupported("threaded DPCs (KeInitializeThreadedDpc)")
-	default:
+	if typ := t.kernelLoad(dpc+dpcType, 1); typ != dpcObjectType && typ != threadedDPCType {
 		t.BugCheck(0x139, [4]uint64{5, dpc}, "DPC-1", fmt.Sprintf(
 			"the KDPC at 0x%X was not initialized with KeInitializeDpc, or was overwritten", dpc))
 	}
@@ -139,10 +150,7 @@ func (m *Machine) enqueue(p *processor, dpc uint64, importance uint8, own bool) 
 	}
 	q.entries = slices.Insert(q.entries, at, dpcEntry{dpc, m.dpcSeq})
 	q.inserts++
-	if m.Trace.On() {
-		m.Record(p.id, trace.Event{Kind: trace.Queue, Name: m.NameOf(dpc),
-			Text: fmt.Sprintf("depth %d", len(q.entries))})
-	}
+	m.recordQueued(p, dpc, "", len(q.entries))
 	if q.draining || q.requested {
 		return
 	}
@@ -152,6 +160,32 @@ func (m *Machine) enqueue(p *processor, dpc uint64, importance uint8, own bool) 
 	} else {
 		q.requested = importance == HighImportance || importance == MediumHighImportance || full
 	}
+}
+
+func (m *Machine) recordQueued(p *processor, dpc uint64, kind string, depth int) {
+	if m.Trace.On() {
+		m.Record(p.id, trace.Event{Kind: trace.Queue, Name: m.NameOf(dpc), Text: fmt.Sprintf("%sdepth %d", kind, depth)})
+	}
+}
+
+// queues returns the DPC queues of a processor.
+func (p *processor) queues() [2]*[]dpcEntry {
+	return [...]*[]dpcEntry{&p.dpc.entries, &p.threaded.entries}
+}
+
+// find returns the queue that a DPC object is in, with its index and its
+// processor, or nil.
+func (m *Machine) findDPC(dpc uint64) (q *[]dpcEntry, at, cpu int) {
+	for cpu := range m.procs {
+		for _, q := range m.procs[cpu].queues() {
+			for at := range *q {
+				if (*q)[at].dpc == dpc {
+					return q, at, cpu
+				}
+			}
+		}
+	}
+	return nil, 0, 0
 }
 
 // KeRemoveQueueDpc takes a DPC object out of its queue and returns TRUE, or
@@ -167,34 +201,62 @@ func (t *Thread) RemoveDPC(dpc uint64) bool {
 	if t.kernelLoad(dpc+dpcData, 8) == 0 {
 		return false
 	}
-	for i := range t.m.procs {
-		q := &t.m.procs[i].dpc
-		for j := range q.entries {
-			if q.entries[j].dpc == dpc {
-				q.entries = slices.Delete(q.entries, j, j+1)
-				t.kernelStore(dpc+dpcData, 8, 0)
-				t.Acquired(dpc)
-				if t.m.Trace.On() {
-					t.m.Record(t.cpu, trace.Event{Kind: trace.Note, Name: t.m.NameOf(dpc), Text: fmt.Sprintf("taken out of the queue of processor %d", i)})
-				}
-				return true
-			}
-		}
+	q, at, cpu := t.m.findDPC(dpc)
+	if q == nil {
+		return false
 	}
-	return false
+	*q = slices.Delete(*q, at, at+1)
+	t.kernelStore(dpc+dpcData, 8, 0)
+	t.Acquired(dpc)
+	if t.m.Trace.On() {
+		t.m.Record(t.cpu, trace.Event{Kind: trace.Note, Name: t.m.NameOf(dpc), Text: fmt.Sprintf("taken out of the queue of processor %d", cpu)})
+	}
+	return true
+}
+
+// KeRemoveQueueDpcEx is KeRemoveQueueDpc that, with wait, also waits until the
+// routine is not running on any processor. Any IRQL; above APC_LEVEL it spins.
+func (t *Thread) KeRemoveQueueDpcEx(dpc uint64, wait bool) bool {
+	t.Enter(svcKeRemoveQueueDpcEx, dpc, b2u(wait))
+	removed := t.RemoveDPC(dpc)
+	if wait && t.m.dpcActive(dpc) {
+		t.keep(b2u(removed))
+		t.awaitDPC(dpc)
+		t.Acquired(endOf(dpc))
+	}
+	return t.LeaveBool(removed)
+}
+
+// awaitDPC waits for the end of a routine. It never comes if the routine is below
+// the caller on its own processor.
+func (t *Thread) awaitDPC(dpc uint64) {
+	over := func() bool { return !t.m.dpcActive(dpc) }
+	switch {
+	case t.runsOnTopOf(dpc):
+		t.stop(Finding{Rule: "self-deadlock", Clause: "DPC-21", Text: fmt.Sprintf(
+			"KeRemoveQueueDpcEx waits for the routine of %s, on top of which it runs", t.m.NameOf(dpc))})
+	case t.IRQL() >= DispatchLevel:
+		t.BusyWait("a DPC routine to end", over)
+	default:
+		t.waitUntil("KeRemoveQueueDpcEx", over)
+	}
+}
+
+// runsOnTopOf reports whether a DPC is among the activations of this thread.
+func (t *Thread) runsOnTopOf(dpc uint64) bool {
+	return slices.ContainsFunc(t.stack, func(f frame) bool { return f.kind == DPCActivation && f.object == dpc })
+}
+
+// dpcActive reports whether the routine of a DPC object runs, or is about to.
+func (m *Machine) dpcActive(dpc uint64) bool {
+	return slices.ContainsFunc(m.procs, func(p processor) bool { return p.dpc.active.dpc == dpc || p.threaded.active.dpc == dpc })
 }
 
 // DPCQueued reports whether a DPC object is in a queue; an observation, not a
 // step.
 func (m *Machine) DPCQueued(dpc uint64) bool {
-	for i := range m.procs {
-		for _, e := range m.procs[i].dpc.entries {
-			if e.dpc == dpc {
-				return true
-			}
-		}
-	}
-	return false
+	q, _, _ := m.findDPC(dpc)
+	return q != nil
 }
 
 // KeSetImportanceDpc changes the importance for the next insert (DPC-6). Any
@@ -227,6 +289,13 @@ func (t *Thread) KeSetTargetProcessorDpcEx(dpc uint64, group uint16, number uint
 	}
 	t.kernelStore(dpc+dpcNumber, 2, targetBias+uint64(number))
 	return t.LeaveStatus(StatusSuccess)
+}
+
+// KeIsExecutingDpc says whether the processor is draining its DPC queue; an ISR on
+// top of a DPC sees TRUE too (DPC-30). Any IRQL.
+func (t *Thread) KeIsExecutingDpc() bool {
+	t.Enter(svcKeIsExecutingDpc)
+	return t.LeaveBool(t.proc().dpc.draining)
 }
 
 var svcDrain = NewService("DPC queue")
@@ -263,43 +332,66 @@ func (t *Thread) drain() {
 	t.pop()
 }
 
-// runDPC takes the head of the queue out and calls its routine. From the moment
-// it is out the object is not queued (DPC-15) and the kernel does not touch it.
+// runDPC runs the DPC at the head of the queue.
 func (t *Thread) runDPC() {
-	m, q := t.m, &t.proc().dpc
-	e := q.entries[0]
-	q.entries = slices.Delete(q.entries, 0, 1)
-	if t.kernelLoad(e.dpc+dpcData, 8) != dpcDataAddress(t.cpu) {
+	q := &t.proc().dpc
+	c := t.takeDPC(&q.entries, &q.active, dpcDataAddress(t.cpu))
+	t.callDPC(DispatchLevel, 4, c)
+	q.active = dpcEntry{}
+}
+
+// dpcCall is what a DPC routine is called with.
+type dpcCall struct {
+	dpc, routine, context, arg1, arg2 uint64
+}
+
+// takeDPC takes the head of a queue out; mark is DpcData of its objects. From
+// the moment it is out the object is not queued (DPC-15) and the kernel does not
+// touch it. The caller's frame keeps the call.
+func (t *Thread) takeDPC(entries *[]dpcEntry, active *dpcEntry, mark uint64) dpcCall {
+	m, e := t.m, (*entries)[0]
+	*entries = slices.Delete(*entries, 0, 1)
+	if t.kernelLoad(e.dpc+dpcData, 8) != mark {
 		t.BugCheck(0x139, [4]uint64{3, e.dpc}, "DPC-26", fmt.Sprintf(
 			"the KDPC at 0x%X was overwritten or initialized again while it was queued", e.dpc))
 	}
-	routine, context := t.kernelLoad(e.dpc+dpcRoutine, 8), t.kernelLoad(e.dpc+dpcContext, 8)
-	arg1, arg2 := t.kernelLoad(e.dpc+dpcArgument1, 8), t.kernelLoad(e.dpc+dpcArgument2, 8)
+	t.checkDPCNumber(e.dpc)
+	c := dpcCall{
+		dpc: e.dpc, routine: t.kernelLoad(e.dpc+dpcRoutine, 8), context: t.kernelLoad(e.dpc+dpcContext, 8),
+		arg1: t.kernelLoad(e.dpc+dpcArgument1, 8), arg2: t.kernelLoad(e.dpc+dpcArgument2, 8),
+	}
 	t.kernelStore(e.dpc+dpcData, 8, 0)
-	q.active = e.seq
+	*active = e
 	if m.Trace.On() {
 		m.Record(t.cpu, trace.Event{Kind: trace.Dequeue, Name: m.NameOf(e.dpc)})
 	}
-	t.SetPosition(mixed([]uint64{e.dpc, routine, context, arg1, arg2}))
+	t.SetPosition(mixed([]uint64{c.dpc, c.routine, c.context, c.arg1, c.arg2}))
 	t.point(op{}) // dequeued, but not started: DPC-21
-	t.callDPC(4, e.dpc, routine, context, arg1, arg2)
-	q = &t.proc().dpc
-	q.active = 0
+	return c
+}
+
+// checkDPCNumber stops at a target that is no processor (DPC-28).
+func (t *Thread) checkDPCNumber(dpc uint64) {
+	number, n := t.kernelLoad(dpc+dpcNumber, 2), uint64(len(t.m.procs))
+	if number != 0 && number-targetBias >= n {
+		t.BugCheck(0xC7, [4]uint64{3, dpc, number - targetBias, n}, "DPC-28", fmt.Sprintf(
+			"the KDPC at 0x%X has a target that is not one of the %d processors", dpc, n))
+	}
 }
 
 // callDPC calls a DPC routine and checks how it returns (IRQL-8, DPC-27). kind
 // is 4, or 5 for the DPC of a timer: the parameter of bug check 0xC7.
-func (t *Thread) callDPC(kind, dpc, routine, context, arg1, arg2 uint64) {
+func (t *Thread) callDPC(level uint8, kind uint64, c dpcCall) {
 	regions := t.criticalRegions
 	t.keep(uint64(regions))
-	t.activate(DPCActivation, dpc, "DPC", routine, Args{dpc, context, arg1, arg2})
-	if now := t.IRQL(); now != DispatchLevel {
-		t.BugCheck(0xC8, [4]uint64{uint64(now)<<16 | DispatchLevel<<8 | 0xD0, routine, dpc}, "IRQL-8", fmt.Sprintf(
-			"the DPC routine %s was called at DISPATCH_LEVEL and returned at %s", t.m.NameOf(routine), trace.LevelName(now)))
+	t.activate(DPCActivation, c.dpc, "DPC", c.routine, Args{c.dpc, c.context, c.arg1, c.arg2})
+	if now := t.IRQL(); now != level {
+		t.BugCheck(0xC8, [4]uint64{uint64(now)<<16 | uint64(level)<<8 | 0xD0, c.routine, c.dpc}, "IRQL-8", fmt.Sprintf(
+			"the DPC routine %s was called at %s and returned at %s", t.m.NameOf(c.routine), trace.LevelName(level), trace.LevelName(now)))
 	}
 	if t.criticalRegions != regions {
-		t.BugCheck(0xC7, [4]uint64{kind, routine, uint64(regions), uint64(t.criticalRegions)}, "DPC-27", fmt.Sprintf(
-			"the DPC routine %s changed the APC-disable count of the thread below it", t.m.NameOf(routine)))
+		t.BugCheck(0xC7, [4]uint64{kind, c.routine, uint64(regions), uint64(t.criticalRegions)}, "DPC-27", fmt.Sprintf(
+			"the DPC routine %s changed the APC-disable count of the thread below it", t.m.NameOf(c.routine)))
 	}
 }
 
@@ -335,18 +427,23 @@ func (t *Thread) FlushDPCs() {
 
 // flushed reports whether nothing that was queued up to mark is left.
 func (m *Machine) flushed(mark uint64) bool {
+	older := func(e dpcEntry) bool { return e.seq <= mark }
 	for i := range m.procs {
-		q := &m.procs[i].dpc
-		if q.active != 0 && q.active <= mark {
-			return false
-		}
-		for _, e := range q.entries {
-			if e.seq <= mark {
+		p := &m.procs[i]
+		for _, active := range [...]dpcEntry{p.dpc.active, p.threaded.active} {
+			if active.dpc != 0 && active.seq <= mark {
 				return false
 			}
+		}
+		if slices.ContainsFunc(p.dpc.entries, older) || slices.ContainsFunc(p.threaded.entries, older) {
+			return false
 		}
 	}
 	return true
 }
 
-func dpcDataAddress(cpu int) uint64 { return dpcDataOfProcess + uint64(cpu)*0x1000 }
+// dpcDataAddress is DpcData of an object in the queue of a processor.
+func dpcDataAddress(cpu int) uint64 { return prcbAddress(cpu) }
+
+// prcbAddress is where the control block of a processor (KPRCB) would lie.
+func prcbAddress(cpu int) uint64 { return prcbOfProcessor0 + uint64(cpu)*0x1000 }

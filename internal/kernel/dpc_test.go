@@ -758,3 +758,169 @@ func TestDPC29Ordering(t *testing.T) {
 		}
 	}, func() string { return fmt.Sprintf("left %d, done %d", b.value(work), b.value(done)) }), "left 0, done 2")
 }
+
+// KeIsExecutingDpc is the mark of the drain: an ISR on top of a DPC sees it, a
+// thread at DISPATCH_LEVEL does not (DPC-30).
+func TestDPC30IsExecuting(t *testing.T) {
+	scenario(t, kernel.Config{Processors: 2}, func(b *bench) {
+		b.message("isr", testVector, func(t *kernel.Thread) bool { b.note("isr=%v", t.KeIsExecutingDpc()); return true })
+		dpc := b.dpc("dpc", func(t *kernel.Thread, _, _ uint64) {
+			b.note("dpc=%v", t.KeIsExecutingDpc())
+			b.DeliverTo(testVector, 0)
+			t.KeStallExecutionProcessor(1)
+		})
+		b.do(func(t *kernel.Thread) {
+			t.KeRaiseIrql(2)
+			b.note("thread=%v", t.KeIsExecutingDpc())
+			b.DeliverTo(testVector, 0)
+			t.KeInsertQueueDpc(dpc, 0, 0)
+			t.KeLowerIrql(0)
+			b.note("thread=%v", t.KeIsExecutingDpc())
+		})
+		b.noted("thread=false isr=false dpc=true isr=true thread=false")
+	})
+}
+
+// A target that is no processor is noticed in the drain: 0xC7/3 (DPC-28).
+func TestDPC28ProcessorNumber(t *testing.T) {
+	crash := crash{name: "DPC-28 overwritten target", procs: 2, ends: kernel.Stopped, code: 0xC7, body: func(b *bench, t *kernel.Thread) {
+		dpc := b.alloc(kernel.DPCSize)
+		t.KeInitializeDpc(dpc, b.dpcRoutine("dpc", func(*kernel.Thread, uint64, uint64) {}), 0)
+		t.KeSetTargetProcessorDpc(dpc, 1)
+		b.is("unknown processor", t.KeSetTargetProcessorDpcEx(dpc, 0, 2), kernel.StatusInvalidParameter)
+		b.is("unknown group", t.KeSetTargetProcessorDpcEx(dpc, 1, 0), kernel.StatusInvalidParameter)
+		t.KeInsertQueueDpc(dpc, 0, 0)
+		t.Store(dpc+dpcNumber, 2, 0x507)
+		t.KeFlushQueuedDpcs()
+	}, params: func(b *bench) [4]uint64 { return [4]uint64{3, b.at(0), 7, 2} }}
+	crash.check(t)
+}
+
+// The bookkeeping of the clock tick (DPC-12): the rate is a mean with the past;
+// a tick that finds a queue lowers the limit while the rate is small; after
+// AdjustDpcThreshold ticks without one it grows again, up to the maximum.
+func TestDPC12Tick(t *testing.T) {
+	tun := kernel.Tunables{MaximumDpcQueueDepth: 3, IdealDpcRate: 5, AdjustDpcThreshold: 2, MinimumDpcRate: 1}
+	scenario(t, kernel.Config{Tunables: tun}, func(b *bench) {
+		state := func() {
+			rate, depth, adjust := b.DPCRate(0)
+			b.note("%d/%d/%d", rate, depth, adjust)
+		}
+		dpc := b.noteDPC("dpc")
+		low := b.noteDPC("low")
+		b.do(func(t *kernel.Thread) {
+			t.KeSetImportanceDpc(low, kernel.LowImportance)
+			for range 8 {
+				t.KeInsertQueueDpc(dpc, 0, 0)
+			}
+			b.history = nil
+			state()
+			b.Tick() // 8 inserts: (8+0)/2; the queue is empty
+			state()
+			t.KeRaiseIrql(2)
+			t.KeInsertQueueDpc(low, 0, 0)
+			b.Tick() // (1+4)/2; the queue is not empty, the rate is below 5: lowered, counter restarted
+			state()
+			b.Tick()
+			state()
+			b.Tick() // never below 1
+			state()
+			t.KeLowerIrql(0)
+			for range 6 {
+				b.Tick()
+				state()
+			}
+		})
+		b.noted("0/3/2 4/3/1 2/2/2 1/1/2 0/1/2 low 0/1/1 0/2/2 0/2/1 0/3/2 0/3/1 0/3/2")
+	})
+	scenario(t, kernel.Config{Tunables: tun}, func(b *bench) { // not at a rate that is high enough
+		dpc := b.noteDPC("dpc")
+		b.do(func(t *kernel.Thread) {
+			for range 12 {
+				t.KeInsertQueueDpc(dpc, 0, 0)
+			}
+			t.KeRaiseIrql(2)
+			t.KeInsertQueueDpc(dpc, 0, 0)
+			b.Tick()
+			rate, depth, _ := b.DPCRate(0)
+			b.is("rate", rate, 6)
+			b.is("limit", depth, 3)
+			t.KeLowerIrql(0)
+		})
+	})
+}
+
+// The depth that requests a drain is reached, not exceeded (CON-9), for any value
+// of the tunable (DPC-10); the limit that the clock has lowered counts as well.
+func TestDPC10Tunables(t *testing.T) {
+	for depth := range 4 {
+		scenario(t, kernel.Config{Tunables: kernel.Tunables{MaximumDpcQueueDepth: depth + 1, MinimumDpcRate: 1}}, func(b *bench) {
+			var list []uint64
+			for i := range 5 {
+				dpc := b.noteDPC(fmt.Sprint(i))
+				list = append(list, dpc)
+				b.do(func(t *kernel.Thread) { t.KeSetImportanceDpc(dpc, kernel.LowImportance) })
+			}
+			b.do(func(t *kernel.Thread) {
+				for range 4 { // a rate that is not below the minimum
+					t.KeInsertQueueDpc(list[4], 0, 0)
+					b.Tick()
+					t.KeFlushQueuedDpcs()
+					t.KeInsertQueueDpc(list[4], 0, 0)
+					t.KeInsertQueueDpc(list[3], 0, 0)
+					t.KeFlushQueuedDpcs()
+				}
+				b.Tick()
+				_, limit, _ := b.DPCRate(0)
+				limit = min(limit, depth+1)
+				b.history = nil
+				for i := range limit {
+					b.note("insert")
+					t.KeInsertQueueDpc(list[i], 0, 0)
+				}
+				b.note("thread")
+				want := strings.Repeat("insert ", limit) + fmt.Sprint(0)
+				for i := 1; i < limit; i++ {
+					want += " " + fmt.Sprint(i)
+				}
+				b.noted(want + " thread")
+			})
+		})
+	}
+}
+
+// KeRemoveQueueDpcEx with wait returns when the routine has ended; without wait it
+// is KeRemoveQueueDpc (DPC-21).
+func TestDPC21RemoveEx(t *testing.T) {
+	for _, raise := range []bool{false, true} {
+		b := newBench(t, kernel.Config{Processors: 2})
+		x := b.cell()
+		dpc := b.dpc("dpc", func(t *kernel.Thread, _, _ uint64) {
+			b.note("[")
+			t.Load(x, 8)
+			b.note("]")
+		})
+		b.do(func(t *kernel.Thread) {
+			t.KeSetTargetProcessorDpc(dpc, 1)
+			t.KeSetImportanceDpc(dpc, kernel.HighImportance)
+		})
+		reaches(t, b.outcomes(func() {
+			b.thread(0, func(t *kernel.Thread) {
+				if raise {
+					t.KeRaiseIrql(2)
+				}
+				t.KeInsertQueueDpc(dpc, 0, 0)
+				b.note("%v", t.KeRemoveQueueDpcEx(dpc, true))
+				if raise {
+					t.KeLowerIrql(0)
+				}
+			})
+		}, b.noteOutcome), "true", "[ ] false")
+	}
+	crash := crash{name: "DPC-21 in the routine itself", ends: kernel.Stopped, rule: "self-deadlock", body: func(b *bench, t *kernel.Thread) {
+		dpc := b.alloc(kernel.DPCSize)
+		t.KeInitializeDpc(dpc, b.dpcRoutine("dpc", func(t *kernel.Thread, _, _ uint64) { t.KeRemoveQueueDpcEx(dpc, true) }), 0)
+		t.KeInsertQueueDpc(dpc, 0, 0)
+	}}
+	crash.check(t)
+}

@@ -191,7 +191,9 @@ func (t *Thread) Invoke(role string, routine uint64, a Args) uint64 {
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Start, Name: t.m.NameOf(routine), Text: role})
 	}
+	entry := t.enterCallback()
 	r := t.call(routine, a)
+	t.checkCallbackEnd(routine, entry)
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.End, Name: t.m.NameOf(routine), Text: role, ValueKind: results[role], Value: r})
 	}

@@ -43,13 +43,17 @@ const (
 	kinterruptLock = 0x80
 )
 
-// Connect connects a service routine. The status is STATUS_INVALID_PARAMETER
-// for parameters that do not fit (INT-1) or a vector that cannot be shared
-// (INT-12).
+// Connect connects a service routine. The status tells what does not fit (INT-1):
+// STATUS_NOT_FOUND a vector that no device can have, STATUS_INVALID_PARAMETER_10
+// a processor set without a processor, STATUS_INVALID_PARAMETER a level or a
+// vector that cannot be shared (INT-12).
 func (m *Machine) Connect(c ConnectParams) (InterruptID, NTSTATUS) {
-	class := c.Vector >> 4
-	if class < FirstDIRQL || class > LastDIRQL || class != c.IRQL || c.SynchronizeIRQL < c.IRQL || c.SynchronizeIRQL > SynchLevel ||
-		c.Affinity&m.allProcessors() == 0 {
+	switch class := c.Vector >> 4; {
+	case class < FirstDIRQL || class > LastDIRQL:
+		return 0, StatusNotFound
+	case c.Affinity&m.allProcessors() == 0:
+		return 0, StatusInvalidParameter10
+	case class != c.IRQL, c.SynchronizeIRQL < c.IRQL, c.SynchronizeIRQL > SynchLevel:
 		return 0, StatusInvalidParameter
 	}
 	last := &m.vectors[c.Vector].chain
@@ -150,6 +154,7 @@ func (t *Thread) callChain(v uint8) (handled bool) {
 			t.SetPosition(uint64(pass)<<32 | uint64(i)<<3 | b2u(handled)<<2 | b2u(shared)<<1 | b2u(claimed))
 			if t.service(InterruptID(i)) {
 				claimed = true
+				m.vectors[v].claimer = i
 				if !latched {
 					return true
 				}
@@ -160,7 +165,7 @@ func (t *Thread) callChain(v uint8) (handled bool) {
 			return handled
 		}
 		if pass == m.cfg.Tunables.StormLimit {
-			t.storm(fmt.Sprintf("the service routines of %s claimed %d passes in a row", vectorName(v), pass))
+			t.storm(fmt.Sprintf("the service routines of %s claimed %d passes in a row%s", vectorName(v), pass, m.claimText(v)))
 		}
 	}
 }
@@ -176,7 +181,7 @@ func (t *Thread) service(id InterruptID) bool {
 	in := m.interrupts[id]
 	old := t.IRQL()
 	t.setIRQL(in.SynchronizeIRQL)
-	t.spin(in.SpinLock)
+	t.spin(in.SpinLock, frameworkLock)
 	r := t.activate(ISRActivation, in.address, "ISR", in.ServiceRoutine,
 		Args{in.address, in.Context, uint64(in.MessageID)}) & 0xFF
 	if now := t.IRQL(); now != in.SynchronizeIRQL {
@@ -209,9 +214,17 @@ func (t *Thread) checkStorm(v uint8) {
 	}
 	l := &t.m.lines[n]
 	if l.repeats++; l.repeats > t.m.cfg.Tunables.StormLimit {
-		t.storm(fmt.Sprintf("%s has interrupted %d times in a row, and no ISR made a device release it",
-			l.name, l.repeats-1))
+		t.storm(fmt.Sprintf("%s has interrupted %d times in a row, and no ISR made a device release it%s",
+			l.name, l.repeats-1, t.m.claimText(v)))
 	}
+}
+
+// claimText names the service routine that claimed a vector last.
+func (m *Machine) claimText(v uint8) string {
+	if i := m.vectors[v].claimer; i != 0 {
+		return fmt.Sprintf("; the last that claimed it was %s", m.interrupts[i].Name)
+	}
+	return "; none claimed it"
 }
 
 // storm ends the run: the processor would never leave the device's level.
@@ -239,6 +252,10 @@ func (t *Thread) Synchronize(id InterruptID, role string, routine uint64, a Args
 // AcquireInterruptLock raises to SynchronizeIrql, takes the interrupt spin lock
 // and returns the old IRQL (ILK-1).
 func (t *Thread) AcquireInterruptLock(id InterruptID) (old uint8) {
+	return t.acquireInterruptLock(id, frameworkLock)
+}
+
+func (t *Thread) acquireInterruptLock(id InterruptID, k lockKind) (old uint8) {
 	in := &t.m.interrupts[id]
 	lock, level := in.SpinLock, in.SynchronizeIRQL
 	t.point(op{})
@@ -247,7 +264,8 @@ func (t *Thread) AcquireInterruptLock(id InterruptID) (old uint8) {
 	}
 	old = t.raise(level)
 	t.keep(uint64(old))
-	t.lockNow(lock)
+	t.lockNow(lock, k)
+	t.held(lock).old = old
 	t.keep(0)
 	return old
 }

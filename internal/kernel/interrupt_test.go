@@ -21,8 +21,9 @@ func TestINT1ConnectParameters(t *testing.T) {
 		{"SynchronizeIrql below Irql", func(p *kernel.ConnectParams) { p.SynchronizeIRQL = 4 }, kernel.StatusInvalidParameter},
 		{"SynchronizeIrql above SYNCH_LEVEL", func(p *kernel.ConnectParams) { p.SynchronizeIRQL = 13 }, kernel.StatusInvalidParameter},
 		{"Irql of another vector", func(p *kernel.ConnectParams) { p.IRQL, p.SynchronizeIRQL = 6, 6 }, kernel.StatusInvalidParameter},
-		{"no processor", func(p *kernel.ConnectParams) { p.Affinity = 0 }, kernel.StatusInvalidParameter},
-		{"no processor of this machine", func(p *kernel.ConnectParams) { p.Affinity = 4 }, kernel.StatusInvalidParameter},
+		{"no processor", func(p *kernel.ConnectParams) { p.Affinity = 0 }, kernel.StatusInvalidParameter10},
+		{"no processor of this machine", func(p *kernel.ConnectParams) { p.Affinity = 4 }, kernel.StatusInvalidParameter10},
+		{"not a device vector", func(p *kernel.ConnectParams) { p.Vector, p.IRQL = 0x21, 2 }, kernel.StatusNotFound},
 	} {
 		b := newBench(t, kernel.Config{Processors: 2})
 		p := good
@@ -679,6 +680,17 @@ func TestINT20SoftDisconnect(t *testing.T) {
 		b.noted("A A A A A A") // the first one released its device
 		b.finds(kernel.Finding{Rule: "interrupt storm"})
 	})
+	// Litmus L-55: A lies, B is never called; the report names A (INT-9).
+	scenario(t, kernel.Config{Tunables: kernel.Tunables{StormLimit: 5}}, func(b *bench) {
+		line := b.AddLine("line", testVector, false)
+		service := levelDevice(b, line, 1, 1)
+		b.connect("A", testVector, kernel.ConnectParams{Shared: true}, func(*kernel.Thread) bool { return true })
+		b.connect("B", testVector, kernel.ConnectParams{Shared: true}, func(*kernel.Thread) bool { b.note("B"); return service() })
+		b.run(kernel.Stopped)
+		b.noted("")
+		b.finds(kernel.Finding{Rule: "interrupt storm"})
+		b.is("names A", strings.Contains(b.Findings()[0].Text, "claimed it was A"), true)
+	})
 }
 
 // Disconnect waits for the ISR; afterwards the interrupt is lost, and the
@@ -721,5 +733,43 @@ func TestINT14Independent(t *testing.T) {
 	b.arrive(arrival{0x51, 0}, arrival{0x52, 1})
 	if got := b.outcomes(func() { b.run(kernel.Done) }, b.noteOutcome); len(got) != 6 {
 		t.Errorf("%d orders of two ISRs of two operations, want 6: %q", len(got), got)
+	}
+}
+
+// What an ISR may do, and what stops it (INT-17): routines for any level work;
+// each of the others has its code.
+func TestINT17Restrictions(t *testing.T) {
+	scenario(t, kernel.Config{}, func(b *bench) {
+		dpc, x := b.noteDPC("dpc"), b.cell()
+		b.message("isr", testVector, func(t *kernel.Thread) bool {
+			b.note("%v %v", t.KeInsertQueueDpc(dpc, 0, 0), t.KeRemoveQueueDpc(dpc))
+			t.KeInsertQueueDpc(dpc, 0, 0)
+			t.KeSetImportanceDpc(dpc, kernel.HighImportance)
+			t.KeQueryInterruptTime()
+			t.KeStallExecutionProcessor(1)
+			t.Update(x, 8, func(old uint64) uint64 { return old + 1 })
+			return true
+		})
+		b.do(func(t *kernel.Thread) {
+			b.SendMessage(testVector)
+			t.KeStallExecutionProcessor(1)
+		})
+		b.noted("true true dpc")
+		b.is("findings", len(b.Findings()), 0)
+	})
+	for _, c := range []crash{
+		{name: "INT-17 pageable memory", body: inISR(func(b *bench, t *kernel.Thread) {
+			t.Load(b.Mem.Alloc(16, kernel.PoolTag("Test"), true, 0), 8)
+		}), code: 0xD1},
+		{name: "INT-17 pool", body: inISR(func(_ *bench, t *kernel.Thread) { t.ExAllocatePool2(kernel.PoolFlagNonPaged, 16, 0) }), code: 0xC4,
+			params: with(0x02, 5, 0, 16)},
+		{name: "INT-17 wait", body: inISR(func(b *bench, t *kernel.Thread) { t.KeWaitForSingleObject(b.cell(), kernel.NoWait) }), code: 0xC4},
+		{name: "INT-17 event", body: inISR(func(b *bench, t *kernel.Thread) { t.KeSetEvent(b.cell()) }), code: 0xC4},
+		{name: "INT-17 spin lock", body: inISR(func(b *bench, t *kernel.Thread) { t.KeAcquireSpinLock(b.cell()) }), code: 0xC4},
+		{name: "INT-17 work item", body: inISR(func(b *bench, t *kernel.Thread) { t.IoQueueWorkItem(b.cell(), 0, 1, 0) }), code: 0xC4,
+			params: with(0xE5, 5)},
+	} {
+		c.ends = kernel.Stopped
+		c.check(t)
 	}
 }

@@ -118,7 +118,8 @@ func (t *Thread) badLevelChange(plain uint32, verifier uint64, irql uint8, verb 
 		if plain == 0xA && t.proc().dpc.draining {
 			inDPC = 1
 		}
-		t.BugCheck(0xC4, [4]uint64{verifier, uint64(now), uint64(irql), inDPC}, "IRQL-6", text)
+		t.stop(Finding{Code: 0xC4, Params: [4]uint64{verifier, uint64(now), uint64(irql), inDPC}, Rule: "IrqlKeRaiseLower",
+			Clause: "IRQL-6", Text: text})
 	}
-	t.BugCheck(plain, [4]uint64{uint64(now), uint64(irql)}, "IRQL-6", text)
+	t.stop(Finding{Code: plain, Params: [4]uint64{uint64(now), uint64(irql)}, Rule: "IrqlKeRaiseLower", Clause: "IRQL-6", Text: text})
 }

@@ -73,7 +73,7 @@ func TestIRQL3VectorClass(t *testing.T) {
 		for class := range uint8(16) {
 			_, s := b.Connect(kernel.ConnectParams{Vector: class<<4 | 8, IRQL: class, SynchronizeIRQL: class, MessageSignaled: true,
 				Latched: true, Affinity: 1})
-			b.is(fmt.Sprintf("connecting class %d fails", class), s == kernel.StatusInvalidParameter, class < 3 || class > 11)
+			b.is(fmt.Sprintf("connecting class %d fails", class), s == kernel.StatusNotFound, class < 3 || class > 11)
 		}
 	})
 }

@@ -13,6 +13,8 @@ type irqlLimit struct {
 	ddi.Limit
 	known     bool
 	framework bool
+	rule      string // that lists the routine, or ""
+	code      uint64 // of the rule
 }
 
 // NewLenientService is NewService for a routine that checks its level itself,
@@ -39,26 +41,40 @@ func (t *Thread) CheckLevel(s *Service) { t.checkLevel(s) }
 
 func limitOf(name string) irqlLimit {
 	l, ok := ddi.Limits(name)
-	return irqlLimit{Limit: l, known: ok, framework: strings.HasPrefix(name, "Wdf")}
+	rule, code := ddi.LevelRule(name)
+	return irqlLimit{Limit: l, known: ok, framework: strings.HasPrefix(name, "Wdf"), rule: rule, code: code}
 }
 
 // checkLevel checks the IRQL of a call. A kernel routine at a wrong level is
-// 0xC4/0xE5 under Driver Verifier; a framework routine breaks the rule KmdfIrql,
-// which the verifiers report and the framework survives.
+// 0xC4/0xE5, or 0xC4 with the code of the DDI compliance rule that lists it, under
+// Driver Verifier. A framework routine breaks the rule KmdfIrql, which the
+// verifiers report and the framework survives.
 func (t *Thread) checkLevel(s *Service) {
-	irql := t.IRQL()
-	if !s.limit.known || s.limit.Allows(irql, 0) {
-		return
+	if irql := t.IRQL(); s.limit.known && !s.limit.Allows(irql, 0) {
+		t.wrongLevel(s)
 	}
+}
+
+// wrongLevel reports a call at a wrong level.
+func (t *Thread) wrongLevel(s *Service) {
+	irql := t.IRQL()
 	text := fmt.Sprintf("%s is called at %s; allowed is %s", s.Name, trace.LevelName(irql), s.limit.Limit.String())
 	if s.limit.framework {
 		t.Report(Finding{Rule: "KmdfIrql", Clause: "IRQL-12", Text: text})
 		return
 	}
-	if t.m.cfg.Profile.DriverVerifier {
-		t.stop(Finding{Code: 0xC4, Params: [4]uint64{0xE5, uint64(irql)}, Rule: ddi.LevelRule(s.Name), Clause: "IRQL-12", Text: text})
+	f := Finding{Code: 0xC4, Rule: "IRQL", Clause: "IRQL-12", Params: [4]uint64{0xE5, uint64(irql)}, Text: text}
+	if s.limit.rule != "" {
+		f.Rule, f.Params[0] = s.limit.rule, s.limit.code
 	}
-	t.Report(Finding{Rule: "IRQL", Clause: "IRQL-12", Text: text})
+	t.violation(f)
+}
+
+// checkMaximum is checkLevel where the documented maximum depends on an argument.
+func (t *Thread) checkMaximum(s *Service, highest uint8) {
+	if t.IRQL() > highest {
+		t.wrongLevel(s)
+	}
 }
 
 // ServiceNames returns the names of all routines that drivers can call.

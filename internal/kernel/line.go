@@ -22,8 +22,9 @@ const noLine = -1
 
 // vector is what is connected to one interrupt vector.
 type vector struct {
-	line  int   // line that uses it, or noLine
-	chain int32 // first connected interrupt, 0: none
+	line    int   // line that uses it, or noLine
+	chain   int32 // first connected interrupt, 0: none
+	claimer int32 // that claimed the vector last, 0: none; for reports
 }
 
 // AddLine adds a line to the interrupt controller, routed to a vector. Its

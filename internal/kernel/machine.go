@@ -11,17 +11,8 @@ import (
 // MaxProcessors is the largest machine: one processor group.
 const MaxProcessors = 64
 
-// Profile says which verifiers are on (VER-6). The zero Profile has both off.
-type Profile struct {
-	FrameworkVerifier bool // verifier breaks are findings
-	DriverVerifier    bool // 0xC4 and 0xC9 checks, special pool
-}
-
-// DefaultProfile is the profile of VER-6.
-var DefaultProfile = Profile{FrameworkVerifier: true, DriverVerifier: true}
-
-// Tunables are the numbers of DPC-10, the watchdog limits of WD-1 and WD-2, and
-// the costs on the virtual clock. The zero value of a field means the default.
+// Tunables are the numbers of DPC-10, the watchdog limits of WD-1, WD-2 and WD-5,
+// and the costs on the virtual clock. The zero value of a field means the default.
 type Tunables struct {
 	MaximumDpcQueueDepth int    // entries; default 4
 	MinimumDpcRate       int    // inserts per tick; default 3
@@ -32,6 +23,7 @@ type Tunables struct {
 	InstructionTime      uint64 // nanoseconds that a guest instruction takes; default 1
 	DpcWatchdogTicks     uint64 // ticks for one DPC or ISR; default 0x500
 	TotalWatchdogTicks   uint64 // ticks at DISPATCH_LEVEL or above in total; default 0x1E00
+	ClockWatchdogTicks   uint64 // ticks without a clock interrupt; default 0x30
 	StormLimit           int    // accepts of one level-triggered line in a row; default 1,000
 }
 
@@ -45,6 +37,7 @@ func (t *Tunables) setDefaults() {
 	set(&t.InstructionTime, 1)
 	set(&t.DpcWatchdogTicks, 0x500)
 	set(&t.TotalWatchdogTicks, 0x1E00)
+	set(&t.ClockWatchdogTicks, 0x30)
 	set(&t.StormLimit, 1000)
 }
 
@@ -165,6 +158,10 @@ type state struct {
 	stepsInRow uint64 // steps of the same processor since another one could have stepped
 	procs      []processor
 	held       []heldLock
+	lockQueue  []lockWaiter // in the order of arrival
+	owned      []ownedMutex
+	lockUses   []lockUse   // sorted by address
+	orders     []lockOrder // sorted
 	locks      []spinLock
 	lines      []line
 	vectors    [256]vector
@@ -173,6 +170,7 @@ type state struct {
 	timedSeq   uint64
 	work       []workItem
 	windows    []window
+	gone       []unloaded
 	findings   []Finding
 	classes    []classCount
 	failed     []uint64 // routines whose allocation has failed: see Faults

@@ -62,21 +62,33 @@ func (m *Machine) window(va uint64) *window {
 func (w *window) physical(va uint64) uint64 { return w.pa + va - w.va }
 
 var (
-	svcMmMapIoSpace   = NewService("MmMapIoSpace")
-	svcMmUnmapIoSpace = NewService("MmUnmapIoSpace")
+	svcMmMapIoSpace   = NewLenientService("MmMapIoSpace")
+	svcMmUnmapIoSpace = NewLenientService("MmUnmapIoSpace")
 )
 
-// MmMapIoSpace maps device registers. IRQL <= DISPATCH_LEVEL.
+// checkIoSpaceLevel stops a mapping routine above DISPATCH_LEVEL, with its own code
+// under Driver Verifier.
+func (t *Thread) checkIoSpaceLevel(code uint64, s *Service, addr, size uint64) {
+	if irql := t.IRQL(); irql > DispatchLevel {
+		t.violation(Finding{Code: 0xC4, Rule: "IRQL", Clause: "IRQL-12", Params: [4]uint64{code, uint64(irql), addr, size},
+			Text: s.Name + " at " + trace.LevelName(irql)})
+	}
+}
+
+// MmMapIoSpace maps device registers. IRQL <= DISPATCH_LEVEL; above it 0xC4/0x73.
 func (t *Thread) MmMapIoSpace(pa, size uint64) uint64 {
 	t.Enter(svcMmMapIoSpace, pa, size)
+	t.checkIoSpaceLevel(0x73, svcMmMapIoSpace, pa, size)
 	va := t.m.MapIoSpace(pa, size)
 	t.Leave(trace.Hex, va)
 	return va
 }
 
-// MmUnmapIoSpace takes a mapping of MmMapIoSpace back. IRQL <= DISPATCH_LEVEL.
+// MmUnmapIoSpace takes a mapping of MmMapIoSpace back. IRQL <= DISPATCH_LEVEL;
+// above it 0xC4/0x7B.
 func (t *Thread) MmUnmapIoSpace(va, size uint64) {
 	t.Enter(svcMmUnmapIoSpace, va, size)
+	t.checkIoSpaceLevel(0x7B, svcMmUnmapIoSpace, va, size)
 	t.point(op{})
 	t.m.UnmapIoSpace(va)
 	t.LeaveVoid()
@@ -284,9 +296,13 @@ func (t *Thread) checkPageable(addr uint64, size int, a mem.Access) {
 
 // driverFault reports an access of the driver that cannot be done. It returns
 // only where the run goes on without special pool (VER-7).
-func (t *Thread) driverFault(f mem.Fault) { t.fault(f, [3]uint32{0xD5, 0xD6, 0xD1}) }
+func (t *Thread) driverFault(f mem.Fault) {
+	t.checkGone(f.Addr, f.Access == mem.Store, false)
+	t.fault(f, [3]uint32{0xD5, 0xD6, 0xD1})
+}
 
 func (t *Thread) kernelFault(f mem.Fault, addr uint64, a mem.Access) {
+	t.checkGone(addr, a == mem.Store, true)
 	if f.Kind == mem.NoFault {
 		t.BugCheck(0xA, [4]uint64{addr, uint64(t.IRQL()), uint64(a)}, "IRQL-10",
 			"a kernel routine touches pageable memory of the driver at "+trace.LevelName(t.IRQL())+t.blockText(addr))

@@ -27,6 +27,7 @@ func (t *Thread) KeInitializeSemaphore(s uint64, count, limit int32) {
 // DISPATCH_LEVEL. Beyond the limit it raises STATUS_SEMAPHORE_LIMIT_EXCEEDED.
 func (t *Thread) KeReleaseSemaphore(s uint64, adjustment int32) (previous int32) {
 	t.Enter(svcKeReleaseSemaphore, s, uint64(adjustment))
+	t.checkMaximum(svcKeReleaseSemaphore, DispatchLevel)
 	t.point(op{})
 	t.Released(s)
 	previous = int32(t.kernelLoad(s+headerState, 4))
@@ -46,6 +47,7 @@ func (t *Thread) KeReleaseSemaphore(s uint64, adjustment int32) (previous int32)
 // KeInitializeMutex makes the MutexSize bytes at mutex a free mutex. Any IRQL.
 func (t *Thread) KeInitializeMutex(mutex uint64) {
 	t.Enter(svcKeInitializeMutex, mutex)
+	t.checkReinitialized(mutex)
 	for off := uint64(0); off < MutexSize; off += 8 {
 		t.kernelStore(mutex+off, 8, 0)
 	}
@@ -55,17 +57,13 @@ func (t *Thread) KeInitializeMutex(mutex uint64) {
 }
 
 // takeMutex takes a mutex that is free or that this thread owns already.
-func (t *Thread) takeMutex(mutex uint64, state int32) bool {
-	self := uint64(t.id) + 1
-	if state <= 0 && t.kernelLoad(mutex+mutexOwner, 8) != self {
-		return false
-	}
+func (t *Thread) takeMutex(mutex uint64, state int32) {
 	t.kernelStore(mutex+headerState, 4, uint64(uint32(state-1)))
-	t.kernelStore(mutex+mutexOwner, 8, self)
+	t.kernelStore(mutex+mutexOwner, 8, uint64(t.id)+1)
 	if state == 1 {
 		t.criticalRegions++
+		t.own(mutex, mutexLock)
 	}
-	return true
 }
 
 // KeReleaseMutex releases a mutex once and returns its previous state. The
@@ -83,6 +81,7 @@ func (t *Thread) KeReleaseMutex(mutex uint64) (previous int32) {
 	if previous == 0 {
 		t.kernelStore(mutex+mutexOwner, 8, 0)
 		t.criticalRegions--
+		t.disown(mutex)
 		t.m.signalled(mutex)
 	}
 	t.keep(uint64(uint32(previous)))

@@ -40,6 +40,10 @@ func (t *Thread) ExAllocatePoolWithTag(poolType uint32, size uint64, tag uint32)
 
 // AllocatePool: see ExAllocatePool2.
 func (t *Thread) AllocatePool(paged bool, size uint64, tag uint32) uint64 {
+	if size == 0 {
+		t.violation(Finding{Code: 0xC4, Rule: "zero-byte allocation", Clause: "IRQL-11", Params: [4]uint64{0x00, uint64(t.IRQL()), b2u(paged)},
+			Text: "pool of 0 bytes is allocated"})
+	}
 	t.checkPoolLevel(paged, size, 0x01, 0x08, "allocated")
 	t.point(op{})
 	if t.allocationFails() {
@@ -78,19 +82,19 @@ func (t *Thread) ExFreePoolWithTag(addr uint64, tag uint32) {
 }
 
 // FreePool frees a block. A block that holds a queued DPC object is 0xC7/1, a
-// set timer 0xC7/0 or 0xC4/0x15 (DPC-26); one that was freed already 0xC4/0x13
-// or 0xC2/7.
+// set timer 0xC7/0 or 0xC4/0x15 (DPC-26); one that was freed already 0xC4/0x13,
+// an address where none begins 0xC4/0x10; both 0xC2/7 without Driver Verifier.
 func (t *Thread) FreePool(addr uint64) {
 	t.point(op{})
 	m := t.m
 	a := m.Mem.Find(addr)
 	if a == nil || a.Addr != addr || a.Freed {
-		text := fmt.Sprintf("0x%X is freed, but no block begins there", addr)
+		text, params := fmt.Sprintf("0x%X is freed, but no block begins there", addr), [4]uint64{0x10, addr}
 		if a != nil && a.Freed {
-			text = fmt.Sprintf("0x%X is freed twice%s", addr, t.blockText(addr))
+			text, params = fmt.Sprintf("0x%X is freed twice%s", addr, t.blockText(addr)), [4]uint64{0x13, 0, addr}
 		}
 		if m.cfg.Profile.DriverVerifier {
-			t.BugCheck(0xC4, [4]uint64{0x13, 0, addr}, "double free", text)
+			t.BugCheck(0xC4, params, "double free", text)
 		}
 		t.BugCheck(0xC2, [4]uint64{7, 0, 0, addr}, "double free", text)
 	}
@@ -101,39 +105,43 @@ func (t *Thread) FreePool(addr uint64) {
 // FreeBlock frees a block of the framework's, as part of the present step.
 func (t *Thread) FreeBlock(addr uint64) {
 	if a := t.m.Mem.Find(addr); a != nil {
-		t.checkNotInUse(a.Addr, a.Addr+a.Size)
+		t.checkNotInUse(a.Addr, a.Addr+a.Size, "a block is freed", t.m.cfg.Profile.DriverVerifier)
+		t.forgetLocks(a.Addr, a.Addr+a.Size)
 	}
 	t.m.Mem.Free(addr, t.ActivationID())
 }
 
-// checkNotInUse stops a free of memory that the kernel still has in a list.
-func (t *Thread) checkNotInUse(from, to uint64) {
+// checkNotInUse stops what makes memory go away that the kernel still has in a
+// list. A timer is 0xC7/0, or 0xC4/0x15 if pool tells so.
+func (t *Thread) checkNotInUse(from, to uint64, what string, pool bool) {
 	m := t.m
 	for i := range m.procs {
-		for _, e := range m.procs[i].dpc.entries {
-			if e.dpc >= from && e.dpc < to {
-				t.BugCheck(0xC7, [4]uint64{1, e.dpc, from, to}, "DPC-26", fmt.Sprintf(
-					"a block is freed that holds the queued DPC object at 0x%X", e.dpc))
+		for _, q := range m.procs[i].queues() {
+			for _, e := range *q {
+				if e.dpc >= from && e.dpc < to {
+					t.BugCheck(0xC7, [4]uint64{1, e.dpc, from, to}, "DPC-26", fmt.Sprintf(
+						"%s that holds the queued DPC object at 0x%X", what, e.dpc))
+				}
 			}
 		}
 	}
 	for i := range m.timed {
 		if e := &m.timed[i]; e.kind == timedTimer && e.id >= from && e.id < to {
-			t.freedTimer(e.id, from, to)
+			t.freedTimer(e.id, from, to, what, pool)
 		}
 	}
 	for i := range m.procs {
 		for _, timer := range m.procs[i].dpc.timers {
 			if timer >= from && timer < to {
-				t.freedTimer(timer, from, to)
+				t.freedTimer(timer, from, to, what, pool)
 			}
 		}
 	}
 }
 
-func (t *Thread) freedTimer(timer, from, to uint64) {
-	text := fmt.Sprintf("a block is freed that holds the active timer at 0x%X", timer)
-	if t.m.cfg.Profile.DriverVerifier {
+func (t *Thread) freedTimer(timer, from, to uint64, what string, pool bool) {
+	text := fmt.Sprintf("%s that holds the active timer at 0x%X", what, timer)
+	if pool {
 		t.BugCheck(0xC4, [4]uint64{0x15, timer, 0, from}, "DPC-26", text)
 	}
 	t.BugCheck(0xC7, [4]uint64{0, timer, from, to}, "DPC-26", text)

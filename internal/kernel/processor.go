@@ -12,8 +12,10 @@ type processor struct {
 	pending   vectorSet // interrupt request register
 	inService vectorSet // in-service register
 
-	dpc dpcQueue
+	dpc      dpcQueue
+	threaded threadedQueue
 
+	missedTicks uint64 // ticks in a row that came at CLOCK_LEVEL or above (WD-5)
 	raisedTicks uint64 // ticks since something was done below DISPATCH_LEVEL (WD-2)
 	lowSteps    uint64 // see LowSteps
 	idleTries   uint32 // decisions in the idle loop: see Machine.position

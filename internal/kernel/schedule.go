@@ -11,13 +11,14 @@ import (
 type opKind uint8
 
 const (
-	opStep   opKind = iota // at once
-	opLock                 // when the spin lock at addr is free
-	opUntil                // when Thread.until holds: a busy wait
-	opIdle                 // never: the idle loop
-	opHalf                 // at once, and nothing is taken before: the write of a read-modify-write
-	opSettle               // at once: the operation is done, what it made due is taken next
-	opResume               // at once: a wait has ended
+	opStep       opKind = iota // at once
+	opLock                     // when the spin lock at addr is free
+	opQueuedLock               // when the spin lock at addr is free and its queue has come to this processor
+	opUntil                    // when Thread.until holds: a busy wait
+	opIdle                     // never: the idle loop
+	opHalf                     // at once, and nothing is taken before: the write of a read-modify-write
+	opSettle                   // at once: the operation is done, what it made due is taken next
+	opResume                   // at once: a wait has ended
 )
 
 // op is the visible operation before which a thread stands.
@@ -339,6 +340,8 @@ func (m *Machine) enabled(p *processor) bool {
 		return false
 	case opLock:
 		return m.lockFree(t.op.addr)
+	case opQueuedLock:
+		return m.lockFree(t.op.addr) && m.firstWaiter(t.op.addr) == p.id
 	case opUntil:
 		return t.until()
 	}

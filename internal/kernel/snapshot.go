@@ -22,7 +22,7 @@ type Snapshot struct {
 func (m *Machine) Snapshot() (*Snapshot, error) {
 	for _, t := range m.threads {
 		atBase := t.status == terminated || t.base == idleLoop && len(t.stack) == 0 ||
-			t.base == workerLoop && t.status == waiting && t.wait.kind == waitWork
+			t.status == waiting && (t.wait.kind == waitWork || t.wait.kind == waitDPCs)
 		if !atBase {
 			return nil, fmt.Errorf("thread %s is in the middle of something (%s): a snapshot needs a machine at rest", t.name, t.wait.what)
 		}
@@ -68,14 +68,20 @@ func (s *state) clone() state {
 	for i := range c.procs {
 		q := &c.procs[i].dpc
 		q.entries, q.timers = slices.Clone(q.entries), slices.Clone(q.timers)
+		c.procs[i].threaded.entries = slices.Clone(c.procs[i].threaded.entries)
 	}
 	c.held = slices.Clone(s.held)
+	c.lockQueue = slices.Clone(s.lockQueue)
+	c.owned = slices.Clone(s.owned)
+	c.lockUses = slices.Clone(s.lockUses)
+	c.orders = slices.Clone(s.orders)
 	c.locks = slices.Clone(s.locks)
 	c.lines = slices.Clone(s.lines)
 	c.interrupts = slices.Clone(s.interrupts)
 	c.timed = slices.Clone(s.timed)
 	c.work = slices.Clone(s.work)
 	c.windows = slices.Clone(s.windows)
+	c.gone = slices.Clone(s.gone)
 	c.findings = slices.Clone(s.findings)
 	c.classes = slices.Clone(s.classes)
 	c.failed = slices.Clone(s.failed)

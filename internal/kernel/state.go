@@ -36,11 +36,9 @@ func (m *Machine) Hash() State {
 	if !m.cfg.TicksLast || slices.ContainsFunc(m.procs, func(p processor) bool { return len(p.dpc.timers) > 0 }) {
 		b = words(b, m.now)
 	}
-	b = words(b, uint64(len(m.threads)), uint64(len(m.held)), uint64(len(m.interrupts)), uint64(len(m.timed)),
-		uint64(len(m.work)), uint64(len(m.windows)), uint64(len(m.findings)))
-	for i := range m.held {
-		b = words(b, m.held[i].addr, uint64(m.held[i].cpu))
-	}
+	b = words(b, uint64(len(m.threads)), uint64(len(m.interrupts)), uint64(len(m.timed)),
+		uint64(len(m.work)), uint64(len(m.windows)), uint64(len(m.gone)), uint64(len(m.findings)))
+	b = m.appendLocks(b)
 	for i := range m.lines {
 		l := &m.lines[i]
 		b = words(b, l.sources, b2u(l.accepted), uint64(l.repeats))
@@ -63,7 +61,7 @@ func (m *Machine) Hash() State {
 		}
 	}
 	for i := range m.work {
-		b = words(b, m.work[i].routine, mixed(m.work[i].args[:]), m.work[i].object)
+		b = words(b, m.work[i].routine, mixed(m.work[i].args[:]), m.work[i].object, m.work[i].link)
 	}
 	for i := range m.windows {
 		b = words(b, m.windows[i].va, m.windows[i].pa, uint64(m.windows[i].pages))
@@ -73,6 +71,9 @@ func (m *Machine) Hash() State {
 		b = words(b, o.addr, uint64(o.typ)|uint64(uint32(o.refs))<<8, uint64(o.handles))
 	}
 	b = append(words(b, m.handles...), 0xFE)
+	for _, g := range m.gone {
+		b = words(b, g.from, g.to)
+	}
 	for i := range m.findings {
 		f := &m.findings[i]
 		b = words(b, uint64(f.Code), mixed(f.Params[:]), uint64(len(f.Rule)))
@@ -92,6 +93,29 @@ func (m *Machine) Hash() State {
 	copy(last[:], b)
 	h.add(binary.LittleEndian.Uint64(last[:]) ^ uint64(len(m.scratch))<<56)
 	return State{mem.Mix(h[0], h[1]), mem.Mix(h[1], ^h[0])}
+}
+
+// appendLocks appends the locks. Which activation took one is told by the depth
+// of the stack of its thread.
+func (m *Machine) appendLocks(b []byte) []byte {
+	b = words(b, uint64(len(m.held)), uint64(len(m.lockQueue)), uint64(len(m.owned)), uint64(len(m.lockUses)), uint64(len(m.orders)))
+	for i := range m.held {
+		h := &m.held[i]
+		b = words(b, h.addr, uint64(h.cpu)|uint64(h.thread)<<8|uint64(h.depth)<<32, uint64(h.kind)|uint64(h.old)<<8)
+	}
+	for _, w := range m.lockQueue {
+		b = words(b, w.addr, uint64(w.cpu))
+	}
+	for _, o := range m.owned {
+		b = words(b, o.addr, uint64(o.thread)|uint64(o.depth)<<32, uint64(o.kind))
+	}
+	for _, u := range m.lockUses {
+		b = words(b, u.addr, uint64(u.kind))
+	}
+	for _, o := range m.orders {
+		b = words(b, o.outer, o.inner)
+	}
+	return b
 }
 
 // add mixes a word in, with one multiplication for each half: there are a few
@@ -116,13 +140,17 @@ func words(b []byte, v ...uint64) []byte {
 
 func (p *processor) appendState(b []byte) []byte {
 	q := &p.dpc
-	b = words(b, uint64(p.irql)|uint64(p.current)<<8|b2u(p.quantumEnd)<<40|b2u(q.requested)<<41|b2u(q.draining)<<42|b2u(q.active != 0)<<43,
+	b = words(b, uint64(p.irql)|uint64(p.current)<<8|b2u(p.quantumEnd)<<40|b2u(q.requested)<<41|b2u(q.draining)<<42|b2u(q.active.dpc != 0)<<43,
 		uint64(len(q.entries)), uint64(len(q.timers)), uint64(q.maxDepth)|uint64(q.rate)<<16|uint64(q.inserts)<<32|uint64(q.adjust)<<48)
-	b = words(b, p.raisedTicks, uint64(p.turns))
+	b = words(b, p.raisedTicks, uint64(p.turns)|p.missedTicks<<8)
 	for i := range p.pending {
 		b = words(b, p.pending[i], p.inService[i])
 	}
 	for _, e := range q.entries {
+		b = words(b, e.dpc)
+	}
+	b = words(b, uint64(len(p.threaded.entries))<<1|b2u(p.threaded.active.dpc != 0), q.active.dpc, p.threaded.active.dpc)
+	for _, e := range p.threaded.entries {
 		b = words(b, e.dpc)
 	}
 	return words(b, q.timers...)
@@ -130,17 +158,18 @@ func (p *processor) appendState(b []byte) []byte {
 
 func (t *Thread) appendState(b []byte) []byte {
 	b = words(b, uint64(t.status)|uint64(t.cpu)<<8|uint64(t.wait.kind)<<16|uint64(t.savedIRQL)<<24|uint64(t.wait.status)<<32,
-		uint64(t.criticalRegions), t.op.addr, uint64(t.op.kind), t.wait.object, uint64(len(t.stack)))
+		uint64(t.criticalRegions), uint64(t.driverRegions)|uint64(t.guardedRegions)<<32, t.op.addr, uint64(t.op.kind), uint64(len(t.stack)), uint64(len(t.wait.objects))<<1|b2u(t.wait.all))
 	if t.status == terminated {
 		return b
 	}
-	b = words(b, uint64(t.base)|b2u(t.foreground)<<8|uint64(uint8(t.priority))<<16|uint64(t.process)<<32, t.affinity, t.routine, mixed(t.args[:]))
+	b = words(b, uint64(t.base)|b2u(t.foreground)<<8|b2u(t.system)<<9|b2u(t.user)<<10|uint64(uint8(t.priority))<<16|uint64(t.process)<<32, t.affinity, t.routine, mixed(t.args[:]))
 	if t.status == ready || t.status == waiting {
 		b = words(b, t.rank())
 	}
 	if t.object != 0 || t.userAffinity != 0 {
 		b = words(b, 2, t.object, t.userAffinity)
 	}
+	b = words(b, t.wait.objects...)
 	if t.wait.mark != 0 {
 		b = words(b, 1, t.m.olderDPCs(t.wait.mark))
 	}
@@ -166,17 +195,20 @@ func (t *Thread) rank() (n uint64) {
 // olderDPCs tells which queue entries a flush with this mark still waits for.
 func (m *Machine) olderDPCs(mark uint64) (set uint64) {
 	n := 0
-	for i := range m.procs {
-		q := &m.procs[i].dpc
-		if q.active != 0 && q.active <= mark {
+	add := func(seq uint64) {
+		if seq != 0 && seq <= mark {
 			set |= 1 << (n & 63)
 		}
 		n++
-		for _, e := range q.entries {
-			if e.seq <= mark {
-				set |= 1 << (n & 63)
+	}
+	for i := range m.procs {
+		p := &m.procs[i]
+		add(p.dpc.active.seq)
+		add(p.threaded.active.seq)
+		for _, q := range p.queues() {
+			for _, e := range *q {
+				add(e.seq)
 			}
-			n++
 		}
 	}
 	return set

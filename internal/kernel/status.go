@@ -18,6 +18,8 @@ const (
 	StatusInvalidParameter      NTSTATUS = 0xC000000D
 	StatusInvalidDeviceRequest  NTSTATUS = 0xC0000010
 	StatusBufferTooSmall        NTSTATUS = 0xC0000023
+	StatusInvalidParameter1     NTSTATUS = 0xC00000EF
+	StatusInvalidParameter10    NTSTATUS = 0xC00000F8
 	StatusInsufficientResources NTSTATUS = 0xC000009A
 	StatusDeviceNotReady        NTSTATUS = 0xC00000A3
 	StatusIOTimeout             NTSTATUS = 0xC00000B5

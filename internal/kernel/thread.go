@@ -68,6 +68,8 @@ type threadState struct {
 	role            string
 	args            Args
 	criticalRegions int   // APC-disable count
+	driverRegions   int32 // of them, KeEnterCriticalRegion of drivers
+	guardedRegions  int32 // KeEnterGuardedRegion: special kernel APCs too
 	savedIRQL       uint8 // while it does not run: 0 or 1 (IRQL-13)
 	op              op
 	wait            waitState
@@ -82,6 +84,7 @@ const (
 	oneRoutine baseLoop = iota // calls a routine and ends
 	idleLoop
 	workerLoop
+	dpcLoop
 )
 
 // ThreadParams describe a new thread.
@@ -197,6 +200,8 @@ func (t *Thread) main() {
 		}
 	case workerLoop:
 		t.work()
+	case dpcLoop:
+		t.runThreadedDPCs()
 	}
 	t.turn = false
 	t.runRoutine()
@@ -210,6 +215,7 @@ func (t *Thread) checkThreadEnd() {
 		t.BugCheck(0xC8, [4]uint64{uint64(irql)<<16 | 0xFE, b2u(t.criticalRegions != 0)}, "IRQL-8", fmt.Sprintf(
 			"the routine %s of thread %s returned at %s", t.m.NameOf(t.routine), t.name, trace.LevelName(irql)))
 	}
+	t.checkOwnedAtEnd()
 	if t.criticalRegions != 0 {
 		t.BugCheck(0x20, [4]uint64{0, uint64(t.criticalRegions), 0}, "IRQL-9", fmt.Sprintf(
 			"thread %s ended inside %d critical regions", t.name, t.criticalRegions))
@@ -228,6 +234,7 @@ func (t *Thread) terminate() {
 func (t *Thread) block() {
 	t.stayAlive()
 	t.checkCall()
+	t.checkDPCBlocks()
 	t.m.threadSeq++
 	t.status, t.seq, t.op = waiting, t.m.threadSeq, op{kind: opResume}
 	if n := len(t.stack); n > 0 {
@@ -336,33 +343,3 @@ func (m *Machine) idleProcessorFor(t *Thread) bool {
 	}
 	return false
 }
-
-var (
-	svcKeEnterCriticalRegion = NewService("KeEnterCriticalRegion")
-	svcKeLeaveCriticalRegion = NewService("KeLeaveCriticalRegion")
-)
-
-// KeEnterCriticalRegion disables normal kernel APCs. IRQL <= APC_LEVEL.
-func (t *Thread) KeEnterCriticalRegion() {
-	t.Enter(svcKeEnterCriticalRegion)
-	t.criticalRegions++
-	t.LeaveVoid()
-}
-
-// KeLeaveCriticalRegion undoes one KeEnterCriticalRegion; without one it is
-// 0xC4/0x3E under Driver Verifier.
-func (t *Thread) KeLeaveCriticalRegion() {
-	t.Enter(svcKeLeaveCriticalRegion)
-	if t.criticalRegions == 0 && t.m.cfg.Profile.DriverVerifier {
-		t.BugCheck(0xC4, [4]uint64{0x3E}, "CriticalRegions", "KeLeaveCriticalRegion without KeEnterCriticalRegion")
-	}
-	t.criticalRegions--
-	t.LeaveVoid()
-}
-
-// EnterRegion and LeaveRegion are KeEnterCriticalRegion and
-// KeLeaveCriticalRegion for the framework's own use.
-func (t *Thread) EnterRegion() { t.criticalRegions++ }
-
-// LeaveRegion: see EnterRegion.
-func (t *Thread) LeaveRegion() { t.criticalRegions-- }

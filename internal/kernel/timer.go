@@ -139,17 +139,13 @@ func (t *Thread) expire(timer uint64) {
 		return
 	}
 	low, high := m.now/100&0xFFFFFFFF, m.now/100>>32
-	if p := m.dpcTarget(t.kernelLoad(dpc+dpcNumber, 2), t.proc()); p.id != t.cpu {
-		if t.kernelLoad(dpc+dpcData, 8) == 0 {
-			t.kernelStore(dpc+dpcArgument1, 8, low)
-			t.kernelStore(dpc+dpcArgument2, 8, high)
-			t.kernelStore(dpc+dpcData, 8, dpcDataAddress(p.id))
-			m.enqueue(p, dpc, uint8(t.kernelLoad(dpc+dpcImportance, 1)), false)
-		}
+	if p := m.dpcTarget(t.kernelLoad(dpc+dpcNumber, 2), t.proc()); p.id != t.cpu || t.runsThreaded(dpc) {
+		t.queueDPC(dpc, low, high)
 		return
 	}
+	q := &t.proc().dpc
 	m.dpcSeq++
-	t.proc().dpc.active = m.dpcSeq
-	t.callDPC(5, dpc, t.kernelLoad(dpc+dpcRoutine, 8), t.kernelLoad(dpc+dpcContext, 8), low, high)
-	t.proc().dpc.active = 0
+	q.active = dpcEntry{dpc, m.dpcSeq}
+	t.callDPC(DispatchLevel, 5, dpcCall{dpc, t.kernelLoad(dpc+dpcRoutine, 8), t.kernelLoad(dpc+dpcContext, 8), low, high})
+	q.active = dpcEntry{}
 }

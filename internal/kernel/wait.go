@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dirql/dirql/internal/trace"
 )
@@ -40,16 +41,18 @@ const (
 	waitDelay              // KeDelayExecutionThread
 	waitCondition          // Thread.WaitUntil
 	waitWork               // a worker without work
+	waitDPCs               // the thread of the threaded DPCs without any
 	waitCall               // until the framework calls Wake
 )
 
 // waitState is what a thread waits for, and after it the result.
 type waitState struct {
-	kind   waitKind
-	object uint64
-	mark   uint64 // of KeFlushQueuedDpcs, else 0
-	status NTSTATUS
-	what   string // for reports
+	kind    waitKind
+	objects []uint64
+	all     bool   // for all objects, not for any one
+	mark    uint64 // of KeFlushQueuedDpcs, else 0
+	status  NTSTATUS
+	what    string // for reports
 }
 
 // Timeout says how long a wait may last.
@@ -76,13 +79,14 @@ func (o Timeout) due(now uint64) uint64 {
 }
 
 var (
-	svcKeInitializeEvent      = NewService("KeInitializeEvent")
-	svcKeSetEvent             = NewLenientService("KeSetEvent")
-	svcKeClearEvent           = NewService("KeClearEvent")
-	svcKeResetEvent           = NewService("KeResetEvent")
-	svcKeReadStateEvent       = NewService("KeReadStateEvent")
-	svcKeWaitForSingleObject  = NewLenientService("KeWaitForSingleObject")
-	svcKeDelayExecutionThread = NewLenientService("KeDelayExecutionThread")
+	svcKeInitializeEvent        = NewService("KeInitializeEvent")
+	svcKeSetEvent               = NewLenientService("KeSetEvent")
+	svcKeClearEvent             = NewService("KeClearEvent")
+	svcKeResetEvent             = NewService("KeResetEvent")
+	svcKeReadStateEvent         = NewService("KeReadStateEvent")
+	svcKeWaitForSingleObject    = NewLenientService("KeWaitForSingleObject")
+	svcKeWaitForMultipleObjects = NewLenientService("KeWaitForMultipleObjects")
+	svcKeDelayExecutionThread   = NewLenientService("KeDelayExecutionThread")
 )
 
 // KeInitializeEvent makes the EventSize bytes at event an event of the given
@@ -106,11 +110,31 @@ func (t *Thread) InitializeEvent(event uint64, typ uint8, signalled bool) {
 // DISPATCH_LEVEL; above it 0xC4/0x80 under Driver Verifier.
 func (t *Thread) KeSetEvent(event uint64) (previous int32) {
 	t.Enter(svcKeSetEvent, event)
-	if irql := t.IRQL(); irql > DispatchLevel && t.m.cfg.Profile.DriverVerifier {
-		t.BugCheck(0xC4, [4]uint64{0x80, uint64(irql), event}, "IrqlKeSetEvent",
-			"KeSetEvent at "+trace.LevelName(irql)+", above DISPATCH_LEVEL")
-	}
+	t.checkSetEvent(event)
 	previous = t.SetEvent(event)
+	t.Leave(trace.Decimal, uint64(uint32(previous)))
+	return previous
+}
+
+// checkSetEvent checks the rule IrqlKeSetEvent for Wait FALSE.
+func (t *Thread) checkSetEvent(event uint64) {
+	if irql := t.IRQL(); irql > DispatchLevel {
+		t.violation(Finding{Code: 0xC4, Rule: "IrqlKeSetEvent", Clause: "IRQL-12", Params: [4]uint64{0x80, uint64(irql), event},
+			Text: "KeSetEvent at " + trace.LevelName(irql) + ", above DISPATCH_LEVEL"})
+	}
+}
+
+// KeSetEventWait is KeSetEvent with Wait TRUE: a wait follows at once, before any
+// other thread runs. IRQL <= APC_LEVEL (rule IrqlKeSetEvent, 0xC4/0x20016).
+func (t *Thread) KeSetEventWait(event uint64) (previous int32) {
+	t.Enter(svcKeSetEvent, event, 1)
+	t.checkSetEvent(event)
+	if irql := t.IRQL(); irql > APCLevel {
+		t.violation(Finding{Code: 0xC4, Rule: "IrqlKeSetEvent", Clause: "IRQL-12", Params: [4]uint64{0x00020016, uint64(irql)},
+			Text: "KeSetEvent with Wait TRUE at " + trace.LevelName(irql)})
+	}
+	t.point(op{})
+	previous = t.signalEvent(event)
 	t.Leave(trace.Decimal, uint64(uint32(previous)))
 	return previous
 }
@@ -118,13 +142,19 @@ func (t *Thread) KeSetEvent(event uint64) (previous int32) {
 // SetEvent: see KeSetEvent.
 func (t *Thread) SetEvent(event uint64) (previous int32) {
 	t.point(op{})
+	previous = t.signalEvent(event)
+	t.keep(uint64(uint32(previous)))
+	t.settle()
+	t.keep(0)
+	return previous
+}
+
+// signalEvent signals an event as part of the present step.
+func (t *Thread) signalEvent(event uint64) (previous int32) {
 	t.Released(event)
 	previous = int32(t.kernelLoad(event+headerState, 4))
 	t.kernelStore(event+headerState, 4, 1)
 	t.m.signalled(event)
-	t.keep(uint64(uint32(previous)))
-	t.settle()
-	t.keep(0)
 	return previous
 }
 
@@ -162,8 +192,37 @@ func (t *Thread) KeReadStateEvent(event uint64) int32 {
 // 0xB8 in a DPC and 0xA elsewhere (IRQL-9).
 func (t *Thread) KeWaitForSingleObject(object uint64, o Timeout) NTSTATUS {
 	t.Enter(svcKeWaitForSingleObject, object)
-	t.checkWait(object, o, t.m.cfg.Profile.DriverVerifier)
-	return t.LeaveStatus(t.WaitFor(object, o))
+	return t.LeaveStatus(t.driverWait([]uint64{object}, false, o))
+}
+
+// Limits of KeWaitForMultipleObjects: with the wait blocks of the thread, and
+// with an array of the caller's.
+const (
+	threadWaitObjects  = 3
+	maximumWaitObjects = 64
+)
+
+// KeWaitForMultipleObjects waits for any one of some objects, and returns its
+// number, or for all of them. blocks says that the caller gave an array of wait
+// blocks; without it more than 3 objects, and in any case more than 64, are bug
+// check 0xC. Levels as KeWaitForSingleObject.
+func (t *Thread) KeWaitForMultipleObjects(objects []uint64, all, blocks bool, o Timeout) NTSTATUS {
+	t.Enter(svcKeWaitForMultipleObjects, objects...)
+	if n := len(objects); n == 0 || n > maximumWaitObjects || n > threadWaitObjects && !blocks {
+		t.BugCheck(0xC, [4]uint64{}, "IRQL-9", fmt.Sprintf("a wait for %d objects", n))
+	}
+	return t.LeaveStatus(t.driverWait(objects, all, o))
+}
+
+// driverWait is a wait by a driver, with its checks.
+func (t *Thread) driverWait(objects []uint64, all bool, o Timeout) NTSTATUS {
+	t.checkWait(objects[0], o, t.m.cfg.Profile.DriverVerifier)
+	for _, object := range objects {
+		if t.deadlockDetection(mutexLock) && o != NoWait && t.isMutex(object) && t.kernelLoad(object+mutexOwner, 8) != uint64(t.id)+1 {
+			t.checkAcquire(object, mutexLock)
+		}
+	}
+	return t.waitFor(objects, all, o)
 }
 
 // checkWait checks the level of a wait by a driver.
@@ -194,47 +253,71 @@ func (t *Thread) checkWait(object uint64, o Timeout, verifier bool) {
 // WaitFor waits without the checks of Driver Verifier: the framework's own
 // waits. At DISPATCH_LEVEL or above it succeeds only without blocking.
 func (t *Thread) WaitFor(object uint64, o Timeout) NTSTATUS {
+	return t.waitFor([]uint64{object}, false, o)
+}
+
+func (t *Thread) waitFor(objects []uint64, all bool, o Timeout) NTSTATUS {
 	t.point(op{})
-	if t.satisfy(object) {
-		t.Acquired(object)
-		return StatusSuccess
+	if s, over := t.takeObjects(objects, all); over {
+		t.acquired(objects, all, s)
+		return s
 	}
 	if o.Limited && (o.Ticks == 0 || o.due(t.m.now) <= t.m.now) {
 		return StatusTimeout
 	}
 	if t.IRQL() >= DispatchLevel {
-		t.checkWait(object, o, false)
+		t.checkWait(objects[0], o, false)
 	}
 	if o.Limited {
 		t.m.schedule(timedEvent{due: o.due(t.m.now), kind: timedWait, id: uint64(t.id)})
 	}
-	t.wait = waitState{kind: waitObject, object: object, what: t.m.NameOf(object)}
+	t.wait = waitState{kind: waitObject, objects: objects, all: all, what: t.m.NameOf(objects[0])}
 	t.block()
-	if t.wait.status == StatusSuccess {
-		t.Acquired(object)
+	if t.wait.status != StatusTimeout {
+		t.acquired(objects, all, t.wait.status)
 	}
 	return t.wait.status
 }
 
-// satisfy takes a signalled object, if it is: what a successful wait does to
-// it.
-func (t *Thread) satisfy(object uint64) bool {
+// acquired notes which objects a wait has taken.
+func (t *Thread) acquired(objects []uint64, all bool, s NTSTATUS) {
+	if !all {
+		objects = objects[s : s+1]
+	}
+	for _, object := range objects {
+		t.Acquired(object)
+	}
+}
+
+// takeObjects ends a wait for objects if it can end now: it takes those that it
+// waits for, and returns the status of the wait.
+func (t *Thread) takeObjects(objects []uint64, all bool) (s NTSTATUS, over bool) {
+	for i, object := range objects {
+		switch available := t.available(object); {
+		case available && !all:
+			t.takeObject(object)
+			return NTSTATUS(i), true
+		case !available && all:
+			return 0, false
+		}
+	}
+	if !all {
+		return 0, false
+	}
+	for _, object := range objects {
+		t.takeObject(object)
+	}
+	return StatusSuccess, true
+}
+
+// available reports whether an object is signalled for this thread.
+func (t *Thread) available(object uint64) bool {
 	state := int32(t.kernelLoad(object+headerState, 4))
-	switch typ := uint8(t.kernelLoad(object+headerType, 1)) & 0x7F; typ {
-	case NotificationEvent, notificationTimer, threadObject:
-		return state > 0
-	case SynchronizationEvent, synchronizationTimer:
-		if state > 0 {
-			t.kernelStore(object+headerState, 4, 0)
-		}
-		return state > 0
-	case semaphoreObject:
-		if state > 0 {
-			t.kernelStore(object+headerState, 4, uint64(uint32(state-1)))
-		}
+	switch typ := t.objectType(object); typ {
+	case NotificationEvent, notificationTimer, threadObject, SynchronizationEvent, synchronizationTimer, semaphoreObject:
 		return state > 0
 	case mutantObject:
-		return t.takeMutex(object, state)
+		return state > 0 || t.kernelLoad(object+mutexOwner, 8) == uint64(t.id)+1
 	default:
 		t.BugCheck(0xA, [4]uint64{object, uint64(t.IRQL())}, "IRQL-9", fmt.Sprintf(
 			"a wait for something that is not a dispatcher object (type %d at 0x%X)", typ, object))
@@ -242,21 +325,55 @@ func (t *Thread) satisfy(object uint64) bool {
 	return false
 }
 
+// takeObject does to an available object what a successful wait does.
+func (t *Thread) takeObject(object uint64) {
+	state := int32(t.kernelLoad(object+headerState, 4))
+	switch t.objectType(object) {
+	case SynchronizationEvent, synchronizationTimer:
+		t.kernelStore(object+headerState, 4, 0)
+	case semaphoreObject:
+		t.kernelStore(object+headerState, 4, uint64(uint32(state-1)))
+	case mutantObject:
+		t.takeMutex(object, state)
+	}
+}
+
+func (t *Thread) objectType(object uint64) uint8 {
+	return uint8(t.kernelLoad(object+headerType, 1)) & 0x7F
+}
+
+func (t *Thread) isMutex(object uint64) bool { return t.objectType(object) == mutantObject }
+
 // signalled lets the threads that wait for an object have it, longest waiting
 // first, as long as it is signalled.
 func (m *Machine) signalled(object uint64) {
 	for {
+		t, s := m.nextWaiter(object)
+		if t == nil {
+			return
+		}
+		m.wake(t, s)
+	}
+}
+
+// nextWaiter ends the wait of the thread that has waited longest for an object,
+// of those whose wait can end now, and returns it with the status.
+func (m *Machine) nextWaiter(object uint64) (*Thread, NTSTATUS) {
+	for seq := uint64(0); ; {
 		var first *Thread
 		for _, t := range m.threads {
-			if t.status == waiting && t.wait.kind == waitObject && t.wait.object == object &&
+			if t.status == waiting && t.wait.kind == waitObject && t.seq > seq && slices.Contains(t.wait.objects, object) &&
 				(first == nil || t.seq < first.seq) {
 				first = t
 			}
 		}
-		if first == nil || !first.satisfy(object) {
-			return
+		if first == nil {
+			return nil, 0
 		}
-		m.wake(first, StatusSuccess)
+		if s, over := first.takeObjects(first.wait.objects, first.wait.all); over {
+			return first, s
+		}
+		seq = first.seq
 	}
 }
 
@@ -291,7 +408,7 @@ func (t *Thread) KeDelayExecutionThread(o Timeout) NTSTATUS {
 func (m *Machine) Waiters() []string {
 	var lines []string
 	for _, t := range m.threads {
-		if t.status == waiting && t.wait.kind != waitWork {
+		if t.status == waiting && t.wait.kind != waitWork && t.wait.kind != waitDPCs {
 			lines = append(lines, fmt.Sprintf("thread %s waits for %s", t.name, t.wait.what))
 		}
 	}

@@ -96,6 +96,9 @@ func (t *Thread) began(f *frame) {
 	default:
 		t.Acquired(f.object)
 	}
+	if f.kind == DPCActivation && f.irql < DispatchLevel { // threaded: one after the other
+		t.Acquired(threadedDataAddress(t.cpu))
+	}
 }
 
 // ends notes that the present activation ends.
@@ -108,6 +111,7 @@ func (t *Thread) ends(k ActivationKind, object uint64) {
 		t.Released(t.object) // whoever waits for the end of the thread
 	case DPCActivation:
 		t.Released(dpcRuns)
+		t.Released(threadedDataAddress(t.cpu))
 	case ISRActivation:
 		t.Released(t.m.lockOf(object))
 	}

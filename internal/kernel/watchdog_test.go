@@ -84,9 +84,8 @@ func TestWD2Cumulative(t *testing.T) {
 			t.KeStallExecutionProcessor(1000)
 		}, total},
 		{"WD-2 a spin lock held for ever", func(b *bench, t *kernel.Thread) {
-			lock := b.cell()
-			b.set(lock, 1)
-			t.KeAcquireSpinLock(lock)
+			t.KeAcquireSpinLock(b.cell())
+			t.KeStallExecutionProcessor(1000)
 		}, total},
 		{"WD-2 many short DPCs in a row", func(b *bench, t *kernel.Thread) {
 			t.KeRaiseIrql(2)
@@ -137,9 +136,10 @@ func TestWD2Cumulative(t *testing.T) {
 	}
 }
 
-// The documented limits are the default: 0x500 ticks for one DPC, 0x1E00 in
+// The clock of the watchdogs is the virtual one, and its limits are settings
+// (WD-7). The documented limits are the default: 0x500 ticks for one DPC, 0x1E00 in
 // total, of 15.625 ms each.
-func TestWDDefaults(t *testing.T) {
+func TestWD7Defaults(t *testing.T) {
 	for _, c := range []struct {
 		seconds uint32
 		body    func(f func(b *bench, t *kernel.Thread)) func(b *bench, t *kernel.Thread)
@@ -160,4 +160,73 @@ func TestWDDefaults(t *testing.T) {
 			b.run(c.want)
 		})
 	}
+}
+
+// A processor that takes no clock interrupts is noticed by another one: 0x101
+// (WD-5); alone it hangs. Time below CLOCK_LEVEL starts the count again.
+func TestWD5ClockWatchdog(t *testing.T) {
+	tun := fast
+	tun.ClockWatchdogTicks = 8
+	high := func(irql uint8, ticks int) func(t *kernel.Thread) {
+		return func(t *kernel.Thread) {
+			for range 3 {
+				t.KeRaiseIrql(irql)
+				for range ticks {
+					t.KeStallExecutionProcessor(1)
+				}
+				t.KeLowerIrql(0)
+				t.KeStallExecutionProcessor(2)
+			}
+		}
+	}
+	for _, c := range []struct {
+		name  string
+		procs int
+		body  func(t *kernel.Thread)
+		want  kernel.Finding
+	}{
+		{"WD-5 at HIGH_LEVEL", 2, high(15, 10), kernel.Finding{Code: 0x101, Params: [4]uint64{8, 0, 0xFFFFF801_00000000, 0}, Clause: "WD-5"}},
+		{"WD-5 at CLOCK_LEVEL", 2, high(13, 10), kernel.Finding{Code: 0x101, Params: [4]uint64{8, 0, 0xFFFFF801_00000000, 0}, Clause: "WD-5"}},
+		{"WD-5 alone", 1, high(15, 10), kernel.Finding{Rule: "hang", Clause: "WD-5"}},
+		{"WD-5 within the limit", 2, high(15, 5), kernel.Finding{}},
+		{"WD-5 below CLOCK_LEVEL", 2, high(12, 10), kernel.Finding{}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			scenario(t, kernel.Config{Processors: c.procs, Tunables: tun}, func(b *bench) {
+				b.thread(0, c.body)
+				if c.want.Clause == "" {
+					b.run(kernel.Done)
+					b.is("findings", len(b.Findings()), 0)
+					return
+				}
+				b.run(kernel.Stopped)
+				b.finds(c.want)
+			})
+		})
+	}
+}
+
+// KeQueryDpcWatchdogInformation answers in a DPC and at DISPATCH_LEVEL (WD-3), in
+// ticks that are left (WD-7); the time of a DPC counts for both limits.
+func TestWD3Query(t *testing.T) {
+	scenario(t, kernel.Config{Tunables: fast}, func(b *bench) {
+		query := func(t *kernel.Thread) {
+			i, s := t.KeQueryDpcWatchdogInformation()
+			b.note("%X:%d/%d,%d/%d", uint32(s), i.DpcTimeCount, i.DpcTimeLimit, i.DpcWatchdogCount, i.DpcWatchdogLimit)
+		}
+		dpc := b.dpc("dpc", func(t *kernel.Thread, _, _ uint64) {
+			query(t)
+			t.KeStallExecutionProcessor(3)
+			query(t)
+		})
+		b.do(func(t *kernel.Thread) {
+			query(t)
+			t.KeRaiseIrql(2)
+			t.KeStallExecutionProcessor(5)
+			query(t)
+			t.KeInsertQueueDpc(dpc, 0, 0)
+			t.KeLowerIrql(0)
+		})
+		b.noted("C0000001:0/0,0/0 0:10/10,25/30 0:10/10,25/30 0:6/10,21/30")
+	})
 }

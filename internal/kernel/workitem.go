@@ -16,16 +16,21 @@ type workItem struct {
 	args    Args
 	object  uint64
 	role    string
+	link    uint64 // LIST_ENTRY that is not 0 while the item is queued, or 0: the framework's
 }
 
 // QueueWork queues a routine for a system worker thread, which calls it at
 // PASSIVE_LEVEL as an activation of its own. Items start in queue order
 // (OBJ-14). object is what the activation is about, for reports.
 func (m *Machine) QueueWork(object uint64, role string, routine uint64, a Args) {
-	m.work = append(m.work, workItem{routine, a, object, role})
-	m.release(object)
+	m.queueWork(workItem{routine: routine, args: a, object: object, role: role})
+}
+
+func (m *Machine) queueWork(w workItem) {
+	m.work = append(m.work, w)
+	m.release(w.object)
 	if m.Trace.On() {
-		m.Record(-1, trace.Event{Kind: trace.Note, Name: m.NameOf(object), Text: "work item queued"})
+		m.Record(-1, trace.Event{Kind: trace.Note, Name: m.NameOf(w.object), Text: "work item queued"})
 	}
 	workers := 0
 	for _, t := range m.threads {
@@ -51,6 +56,7 @@ func (t *Thread) work() {
 		for len(t.m.work) > 0 {
 			w := t.m.work[0]
 			t.m.work = append(t.m.work[:0], t.m.work[1:]...)
+			t.unlinkWork(&w)
 			t.activate(WorkItemActivation, w.object, w.role, w.routine, w.args)
 			t.checkWorkEnd(&w)
 		}

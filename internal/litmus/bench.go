@@ -53,7 +53,7 @@ func newBench(t *Test, file *pe.File) (*bench, error) {
 	}
 	m, err := kernel.New(kernel.Config{
 		Processors: t.Processors,
-		Profile:    kernel.Profile{FrameworkVerifier: !t.Profile.FrameworkVerifierOff, DriverVerifier: !t.Profile.DriverVerifierOff},
+		Profile:    t.Profile.Profile(),
 		Tunables:   t.tunables(),
 		QuantumEnd: true, // what the scheduler does between the steps is free
 		TicksLast:  true,

@@ -1,6 +1,10 @@
 package litmus
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/dirql/dirql/internal/kernel"
+)
 
 // Parse compiles the tests of a file. An error is an *Error; its file is name.
 func Parse(name string, src []byte) (tests []*Test, err error) {
@@ -69,15 +73,11 @@ func (c *compiler) parseClauses() {
 // parseProfile reads the deviations from the default profile.
 func (c *compiler) parseProfile() {
 	for _, b := range c.body("profile") {
-		switch strings.Join(strings.Fields(b.text), " ") {
-		case "default":
+		name := strings.Join(strings.Fields(b.text), "-")
+		if name == "default" {
 			c.Profile = Profile{}
-		case "framework-verifier off":
-			c.Profile.FrameworkVerifierOff = true
-		case "driver-verifier off":
-			c.Profile.DriverVerifierOff = true
-		default:
-			fail(b.line, "write: framework-verifier off, driver-verifier off, or default", "unknown profile %q", b.text)
+		} else if err := c.Profile.Set(name); err != nil {
+			fail(b.line, "write default or one of "+kernel.DeviationNames()+", blanks may stand for -", "unknown profile %q", b.text)
 		}
 	}
 }

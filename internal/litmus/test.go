@@ -3,6 +3,8 @@ package litmus
 import (
 	"path"
 	"strings"
+
+	"github.com/dirql/dirql/internal/kernel"
 )
 
 // Test is one litmus test, or one variant of one, complete: nothing has to be looked up in the test it varies.
@@ -72,10 +74,7 @@ func (t *Test) ProgramOf(kind ProgramKind, object ObjectID) *Program {
 }
 
 // Profile names what differs from the default profile (VER-6).
-type Profile struct {
-	FrameworkVerifierOff bool
-	DriverVerifierOff    bool
-}
+type Profile = kernel.Deviations
 
 // Report is what a detector of the tool says about a schedule: a kind and what it is about, if anything.
 type Report struct {

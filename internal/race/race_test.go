@@ -12,6 +12,7 @@ import (
 type lab struct {
 	*kernel.Machine
 	x, y, lock, event, dpc, timer uint64
+	queued, handles, fast, other  uint64
 	interrupt                     kernel.InterruptID
 }
 
@@ -25,7 +26,7 @@ func (l *lab) write(t *kernel.Thread) { t.Store(l.x, 8, 1) }
 var orders = []struct {
 	name                   string
 	first, second, dpc, is func(l *lab, t *kernel.Thread)
-	races                  bool
+	races, threaded        bool
 }{
 	{name: "nothing", first: (*lab).write, second: (*lab).write, races: true},
 	{name: "other memory", first: (*lab).write, second: func(l *lab, t *kernel.Thread) { t.Store(l.y, 8, 1) }},
@@ -69,6 +70,44 @@ var orders = []struct {
 	{name: "an ISR and its DPC", is: func(l *lab, t *kernel.Thread) { l.write(t); t.KeInsertQueueDpc(l.dpc, 0, 0) }, dpc: (*lab).write},
 	{name: "an ISR and its DPC, behind the insert", is: func(l *lab, t *kernel.Thread) { t.KeInsertQueueDpc(l.dpc, 0, 0); l.write(t) },
 		dpc: (*lab).write, races: true},
+	{name: "a queued spin lock", first: (*lab).queue, second: (*lab).queue},
+	{name: "a queued spin lock on one side", first: (*lab).queue, second: (*lab).write, races: true},
+	{name: "a fast mutex", first: (*lab).mutex, second: (*lab).mutex},
+	{name: "a fast mutex on one side", first: (*lab).mutex, second: (*lab).write, races: true},
+	{name: "one of two events", first: func(l *lab, t *kernel.Thread) { l.write(t); t.KeSetEvent(l.event) },
+		second: func(l *lab, t *kernel.Thread) {
+			t.KeWaitForMultipleObjects([]uint64{l.other, l.event}, false, false, kernel.Forever)
+			l.write(t)
+		}},
+	{name: "two threaded DPCs of one processor", threaded: true, dpc: (*lab).write,
+		first: (*lab).insert, second: (*lab).insert},
+	{name: "a threaded DPC and an insert", threaded: true, dpc: (*lab).write,
+		first: func(l *lab, t *kernel.Thread) { l.write(t); l.insert(t) }},
+	{name: "a threaded DPC and a write behind the insert", threaded: true, dpc: (*lab).write,
+		first: func(l *lab, t *kernel.Thread) { l.insert(t); l.write(t) }, races: true},
+	{name: "a threaded DPC and a flush", threaded: true, dpc: (*lab).write,
+		first: func(l *lab, t *kernel.Thread) { l.insert(t); t.KeFlushQueuedDpcs(); l.write(t) }},
+	{name: "a threaded DPC with the lock for DPCs", threaded: true, first: func(l *lab, t *kernel.Thread) { l.insert(t); l.locked(t) },
+		dpc: func(l *lab, t *kernel.Thread) {
+			old := t.KeAcquireSpinLockForDpc(l.lock)
+			l.write(t)
+			t.KeReleaseSpinLockForDpc(l.lock, old)
+		}},
+}
+
+func (l *lab) insert(t *kernel.Thread) { t.KeInsertQueueDpc(l.dpc, 0, 0) }
+
+func (l *lab) queue(t *kernel.Thread) {
+	handle := l.handles + kernel.LockHandleSize*uint64(t.Processor())
+	t.KeAcquireInStackQueuedSpinLock(l.queued, handle)
+	l.write(t)
+	t.KeReleaseInStackQueuedSpinLock(handle)
+}
+
+func (l *lab) mutex(t *kernel.Thread) {
+	t.ExAcquireFastMutex(l.fast)
+	l.write(t)
+	t.ExReleaseFastMutex(l.fast)
 }
 
 func (l *lab) update(t *kernel.Thread) { t.Update(l.x, 8, func(v uint64) uint64 { return v + 1 }) }
@@ -92,7 +131,7 @@ func TestIRQL14WhatOrdersAccesses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			found := false
 			for seed := range uint64(60) {
-				for _, r := range runLab(t, seed, c.first, c.second, c.dpc, c.is) {
+				for _, r := range runLab(t, seed, c.threaded, c.first, c.second, c.dpc, c.is) {
 					found = true
 					if !c.races {
 						t.Fatalf("seed %d: %+v", seed, r)
@@ -110,14 +149,15 @@ func TestIRQL14WhatOrdersAccesses(t *testing.T) {
 }
 
 // runLab runs a case once and returns the races between processors.
-func runLab(t *testing.T, seed uint64, first, second, dpc, isr func(*lab, *kernel.Thread)) []race.Race {
+func runLab(t *testing.T, seed uint64, threaded bool, first, second, dpc, isr func(*lab, *kernel.Thread)) []race.Race {
 	m, err := kernel.New(kernel.Config{Processors: 2, Source: choice.NewRandom(seed)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer m.Close()
 	alloc := func(size uint64) uint64 { return m.Mem.Alloc(size, 0, false, 0) }
-	l := &lab{Machine: m, x: alloc(8), y: alloc(8), lock: alloc(8), event: alloc(kernel.EventSize), dpc: alloc(kernel.DPCSize), timer: alloc(kernel.TimerSize)}
+	l := &lab{Machine: m, x: alloc(8), y: alloc(8), lock: alloc(8), event: alloc(kernel.EventSize), dpc: alloc(kernel.DPCSize), timer: alloc(kernel.TimerSize),
+		queued: alloc(8), handles: alloc(2 * kernel.LockHandleSize), fast: alloc(kernel.FastMutexSize), other: alloc(kernel.EventSize)}
 	routine := func(name string, f func(*lab, *kernel.Thread)) uint64 {
 		return m.Function(name, func(t *kernel.Thread, a kernel.Args) uint64 {
 			if f != nil {
@@ -133,7 +173,13 @@ func runLab(t *testing.T, seed uint64, first, second, dpc, isr func(*lab, *kerne
 		t.KeInitializeSpinLock(l.lock)
 		t.KeInitializeEvent(l.event, kernel.SynchronizationEvent, false)
 		t.KeInitializeTimerEx(l.timer, false)
-		t.KeInitializeDpc(l.dpc, routine("dpc", dpc), 0)
+		t.KeInitializeEvent(l.other, kernel.SynchronizationEvent, false)
+		t.ExInitializeFastMutex(l.fast)
+		initialize := t.KeInitializeDpc
+		if threaded {
+			initialize = t.KeInitializeThreadedDpc
+		}
+		initialize(l.dpc, routine("dpc", dpc), 0)
 		t.KeSetTargetProcessorDpc(l.dpc, 1)
 	})
 	m.Run()

@@ -62,6 +62,7 @@ var layers = []layer{
 	{pkg: "drivers/...", imports: []string{".", "device", "wdf"}},
 	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers/seh", imports: []string{"."}, tests: []string{"drivers/..."}},
+	{pkg: "drivers/dpc", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers", imports: []string{".", "drivers/..."}}, // the list of them
 	{pkg: "cmd/dirql", imports: []string{".", "internal/litmus", "internal/pe", "internal/report", "internal/trace", "drivers/..."}},
 
