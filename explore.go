@@ -24,6 +24,9 @@ type ExploreOptions struct {
 	Strategy Strategy
 	// Preemptions and Interrupts are the bounds of the strategy Bounded.
 	Preemptions, Interrupts int
+	// Spent, if set, tells which part of the time that the context leaves is over,
+	// from 0 to 1: Auto divides it between its strategies.
+	Spent func() float64
 	// Faults are what can go wrong around the driver, at any time.
 	Faults Faults
 	// Profile is what differs from the default profile (VER-6).
@@ -53,7 +56,8 @@ const (
 	Exhaustive
 )
 
-// autoRuns bounds the runs of the systematic searches that Auto tries.
+// autoRuns bounds the runs of each systematic search that Auto tries, where
+// nothing else does.
 const autoRuns = 1000
 
 // Discovery is a finding of an exploration: the finding in the shortest run
@@ -133,22 +137,45 @@ func (x *exploration) systematic(rig *subject) bool {
 	case Random:
 		return false
 	case Exhaustive:
-		x.search(rig, all, x.o.Runs)
+		x.search(rig, all, limit{runs: x.o.Runs})
 		return true
 	case Bounded:
-		x.search(rig, explore.Bounds{Preemptions: x.o.Preemptions, Interrupts: x.o.Interrupts}, x.o.Runs)
+		x.search(rig, explore.Bounds{Preemptions: x.o.Preemptions, Interrupts: x.o.Interrupts}, limit{runs: x.o.Runs})
 		return true
 	}
-	share := autoRuns
-	if x.o.Runs > 0 {
-		share = min(share, max(x.o.Runs/4, 1))
+	return x.search(rig, all, x.share(0.5)) || x.search(rig, few, x.share(0.75)) && x.stop()
+}
+
+// share limits a systematic search of Auto: it may go on until a part of the
+// budget is used up.
+func (x *exploration) share(until float64) limit {
+	switch {
+	case x.o.Runs > 0:
+		return limit{runs: max(int(until*float64(x.o.Runs))-x.runs(), 1)}
+	case x.o.Spent != nil:
+		return limit{stop: func() bool { return x.o.Spent() > until }}
 	}
-	return x.search(rig, all, share) || x.search(rig, few, share) && x.stop()
+	return limit{runs: autoRuns}
+}
+
+// runs counts the runs so far.
+func (x *exploration) runs() (n int) {
+	for _, p := range x.parts {
+		n += p.Runs
+	}
+	return n
+}
+
+// limit ends a search early.
+type limit struct {
+	runs int         // 0: none
+	stop func() bool // nil: never
 }
 
 // search runs a systematic search and reports whether it was complete.
-func (x *exploration) search(rig *subject, b explore.Bounds, runs int) bool {
-	r := explore.Systematic{Bounds: b, Runs: runs, Stop: x.stop, New: func(d *explore.Discovery) { x.discover(rig, d) }}.Run(rig)
+func (x *exploration) search(rig *subject, b explore.Bounds, l limit) bool {
+	stop := func() bool { return x.stop() || l.stop != nil && l.stop() }
+	r := explore.Systematic{Bounds: b, Runs: l.runs, Stop: stop, New: func(d *explore.Discovery) { x.discover(rig, d) }}.Run(rig)
 	x.parts = append(x.parts, r)
 	if r.Complete {
 		x.covered = coveredText(b)
@@ -166,10 +193,8 @@ func coveredText(b explore.Bounds) string {
 
 // random runs the random search with one worker for each machine.
 func (x *exploration) random(rigs []*subject) {
-	for _, p := range x.parts {
-		if x.o.Runs > 0 {
-			x.o.Runs = max(x.o.Runs-p.Runs, 1)
-		}
+	if x.o.Runs > 0 {
+		x.o.Runs = max(x.o.Runs-x.runs(), 1)
 	}
 	reports := make([]*explore.CampaignReport, len(rigs))
 	var wait sync.WaitGroup

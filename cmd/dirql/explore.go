@@ -56,6 +56,8 @@ nothing has not shown that there is nothing: the last lines say what it covered.
 			if limit > 0 {
 				ctx, stop = context.WithTimeout(ctx, limit)
 				defer stop()
+				began := time.Now()
+				o.Spent = func() float64 { return float64(time.Since(began)) / float64(limit) }
 			}
 			return explore(ctx, cmd.OutOrStdout(), s, o, dir)
 		},

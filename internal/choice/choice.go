@@ -35,9 +35,21 @@ type Alternative struct {
 // Operation is what an activation is about to do, as far as searches care:
 // an access to memory, or something else (Size 0).
 type Operation struct {
-	Addr  uint64
-	Size  uint32
-	Write bool
+	Addr   uint64
+	PC     uint64 // the instruction, or the routine of a driver in Go
+	Size   uint32
+	Write  bool
+	Locked bool // interlocked
+}
+
+// Races reports whether two accesses that nothing orders are a data race: they
+// have a common byte, one writes, and the processor does not make them safe as
+// it does interlocked operations among each other and beside plain reads.
+func (o Operation) Races(p Operation) bool {
+	if o.Size == 0 || p.Size == 0 || !o.Conflicts(p) {
+		return false
+	}
+	return !(o.Locked && (p.Locked || !p.Write) || p.Locked && !o.Write)
 }
 
 // Conflicts reports whether the order of two operations can matter: both are

@@ -20,9 +20,10 @@ var Unbounded = Bounds{-1, -1}
 
 // Systematic is a search through all schedules within bounds, depth first.
 //
-// Data races are found from the order of events before them, not from the state
-// alone: where states are merged, one can stay hidden that only another way to
-// the same state would show.
+// Data races are found from the order of the events of a run, not from a state:
+// where states are merged, one could stay hidden that only another way to the
+// same state would show. So at each state in which two processors are about to
+// make accesses that race, a run is added that makes them one after the other.
 type Systematic struct {
 	Bounds Bounds
 	Runs   int // bound on runs, 0: none
@@ -37,7 +38,7 @@ type Systematic struct {
 // Run searches. While it runs it learns which memory is shared; when that
 // grows it begins again, so that the last pass decided at all of it.
 func (c Systematic) Run(subject Subject) *CampaignReport {
-	s := &systematic{Systematic: c, subject: subject, learner: newLearner(), found: discoveries{New: c.New}}
+	s := &systematic{Systematic: c, subject: subject, learner: newLearner(), found: discoveries{New: c.New}, raced: map[[2]uint64]bool{}}
 	for {
 		switch s.pass() {
 		case passGrew:
@@ -58,7 +59,8 @@ type systematic struct {
 	learner *learner
 	watch   kernel.Watch
 	found   discoveries
-	states  int // of the present pass
+	states  int                // of the present pass
+	raced   map[[2]uint64]bool // pairs of instructions that runs were added for
 	report  CampaignReport
 }
 
@@ -72,28 +74,91 @@ const (
 
 // pass runs all schedules, or until the visible set has grown.
 func (s *systematic) pass() passEnd {
-	d := &boundedDepthFirst{bounds: s.Bounds, seen: map[stateAndBudget]struct{}{}}
-	if !s.Everything {
-		s.watch.Visited = d.visited
-	}
+	d := &boundedDepthFirst{bounds: s.Bounds, seen: map[stateAndBudget]struct{}{}, met: s.raced}
 	for more := true; more; more = d.backtrack() {
 		if s.Systematic.Runs > 0 && s.report.Runs == s.Systematic.Runs || s.Stop != nil && s.Stop() {
 			return passStopped
 		}
 		d.depth, d.spent = 0, Bounds{}
-		keeper := &choice.Keeper{Source: d}
-		s.watch.Records, s.watch.Visible = s.watch.Records[:0], s.learner.visible
-		v := s.subject.Run(keeper, &s.watch)
-		s.states = len(d.seen)
-		s.report.count(&v, keeper)
-		for _, f := range v.Findings {
-			s.found.add(f, s.report.Runs-1, "systematic", keeper.Schedule)
-		}
-		if _, grew := s.learner.run(s.watch.Records); grew {
+		if s.run(d, d.visited) {
 			return passGrew // states depend on what is visible: begin anew
 		}
+		s.states = len(d.seen)
+		for _, m := range d.meetings {
+			if !s.raced[m.pair] {
+				s.raced[m.pair] = true
+				s.run(m, nil)
+			}
+		}
+		d.meetings = d.meetings[:0]
 	}
 	return passComplete
+}
+
+// run makes one run and reports whether the visible set grew.
+func (s *systematic) run(source choice.Source, visited func(kernel.State) bool) (grew bool) {
+	keeper := &choice.Keeper{Source: source}
+	s.watch.Records, s.watch.Visible, s.watch.Visited = s.watch.Records[:0], s.learner.visible, visited
+	if s.Everything {
+		s.watch.Visited = nil
+	}
+	v := s.subject.Run(keeper, &s.watch)
+	s.report.count(&v, keeper)
+	for _, f := range v.Findings {
+		s.found.add(f, s.report.Runs-1, "systematic", keeper.Schedule)
+	}
+	_, grew = s.learner.run(s.watch.Records)
+	return grew
+}
+
+// meeting is a run up to a state in which two processors are about to make
+// accesses that race, which then lets them do so, and goes on the default way.
+type meeting struct {
+	pair  [2]uint64 // the instructions
+	path  []int     // to the state
+	cpus  [2]uint32
+	depth int
+}
+
+// Choose implements choice.Source.
+func (m *meeting) Choose(p *choice.Point) int {
+	n := m.depth
+	m.depth++
+	switch {
+	case n < len(m.path):
+		return m.path[n]
+	case n < len(m.path)+2:
+		for i := range p.Alternatives {
+			if a := &p.Alternatives[i]; !a.Event && a.ID == m.cpus[n-len(m.path)] {
+				return i
+			}
+		}
+	}
+	return 0
+}
+
+// meet notes the pairs of alternatives that race.
+func (d *boundedDepthFirst) meet(p *choice.Point) {
+	if p.Kind != choice.Step {
+		return
+	}
+	for i := range p.Alternatives {
+		for j := range i {
+			a, b := &p.Alternatives[i], &p.Alternatives[j]
+			if a.Event || b.Event || !a.Operation.Races(b.Operation) {
+				continue
+			}
+			pair := [2]uint64{min(a.Operation.PC, b.Operation.PC), max(a.Operation.PC, b.Operation.PC)}
+			if d.met[pair] {
+				continue
+			}
+			m := &meeting{pair: pair, cpus: [2]uint32{a.ID, b.ID}}
+			for k := range d.depth {
+				m.path = append(m.path, d.path[k].taken)
+			}
+			d.meetings = append(d.meetings, m)
+		}
+	}
 }
 
 // boundedDepthFirst is depthFirst that leaves out what costs too much.
@@ -103,6 +168,9 @@ type boundedDepthFirst struct {
 	depth  int
 	spent  Bounds // on the way to depth
 	seen   map[stateAndBudget]struct{}
+
+	met      map[[2]uint64]bool // pairs of instructions of meetings that were had
+	meetings []*meeting         // of the present run
 }
 
 // stateAndBudget is what decides which schedules are still to come.
@@ -116,7 +184,7 @@ func (d *boundedDepthFirst) visited(h kernel.State) bool {
 	if d.depth < len(d.path) {
 		return false // on the way to where the last run branched
 	}
-	k := stateAndBudget{h, d.spent}
+	k := stateAndBudget{h, d.bounds.matter(d.spent)}
 	_, known := d.seen[k]
 	d.seen[k] = struct{}{}
 	return known
@@ -140,6 +208,7 @@ const (
 // Choose implements choice.Source.
 func (d *boundedDepthFirst) Choose(p *choice.Point) int {
 	if d.depth == len(d.path) {
+		d.meet(p)
 		d.path = append(d.path, boundedBranch{costs: costs(p), spent: d.spent})
 	}
 	b := &d.path[d.depth]
@@ -189,6 +258,17 @@ func (b Bounds) plus(c cost) Bounds {
 		b.Interrupts++
 	}
 	return b
+}
+
+// matter returns what was spent of what is bounded.
+func (b Bounds) matter(spent Bounds) Bounds {
+	if b.Preemptions < 0 {
+		spent.Preemptions = 0
+	}
+	if b.Interrupts < 0 {
+		spent.Interrupts = 0
+	}
+	return spent
 }
 
 func (b Bounds) allow(spent Bounds) bool {

@@ -26,7 +26,9 @@ type op struct {
 	kind   opKind
 	addr   uint64 // of the lock, or of an access to memory
 	size   uint32 // of an access, 0: it is none
+	pc     uint64 // of an access
 	write  bool
+	locked bool
 	hidden bool // an access at which a search does not decide: see Watch
 }
 
@@ -256,7 +258,8 @@ func (m *Machine) alternatives(self *processor) []choice.Alternative {
 // alternative describes what p would do.
 func (m *Machine) alternative(p *processor) choice.Alternative {
 	t := m.threads[p.current]
-	a := choice.Alternative{ID: uint32(p.id), Operation: choice.Operation{Addr: t.op.addr, Size: t.op.size, Write: t.op.write}}
+	a := choice.Alternative{ID: uint32(p.id), Operation: choice.Operation{Addr: t.op.addr, PC: t.op.pc, Size: t.op.size,
+		Write: t.op.write, Locked: t.op.locked}}
 	if f := t.currentActivation(); f != nil {
 		a.Activation, a.Class = f.id, f.class
 	}

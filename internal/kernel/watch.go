@@ -190,7 +190,7 @@ func (m *Machine) Watch(w *Watch) { m.watch = w }
 
 // access is the scheduling point before an access of driver code to memory.
 func (t *Thread) access(o op, addr uint64, size int, write, locked bool, pc uint64) {
-	o.addr, o.size, o.write = addr, uint32(size), write
+	o.addr, o.size, o.write, o.locked, o.pc = addr, uint32(size), write, locked, pc
 	if w := t.m.watch; w != nil && w.Visible != nil {
 		o.hidden = !t.m.isRegister(addr) && !w.Visible.Has(addr, o.size)
 	}
