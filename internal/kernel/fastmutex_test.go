@@ -209,7 +209,7 @@ func TestIRQL9WaitForMultipleObjects(t *testing.T) {
 	for _, c := range []crash{
 		{name: "IRQL-9 several objects at DISPATCH_LEVEL", body: raised(2, func(b *bench, t *kernel.Thread) {
 			t.KeWaitForMultipleObjects([]uint64{b.at(0)}, false, false, kernel.Forever)
-		}), code: 0xC4, params: func(b *bench) [4]uint64 { return [4]uint64{0x121, 2, b.at(0)} }},
+		}), code: 0xC4, params: func(b *bench) [4]uint64 { return [4]uint64{0x121, 2, b.at(0)} }, rule: "IrqlKeWaitForMultipleObjects"},
 		{name: "0xC four objects without wait blocks", body: func(b *bench, t *kernel.Thread) {
 			t.KeWaitForMultipleObjects([]uint64{b.at(0), b.at(0), b.at(0), b.at(0)}, false, false, kernel.NoWait)
 		}, code: 0xC},

@@ -481,6 +481,60 @@ func TestINT10SharedLatchedChain(t *testing.T) {
 	})
 }
 
+// edges are edges of a device on a latched line that come at any time.
+type edges struct {
+	b       *bench
+	line    int
+	pending uint64 // variable: events that the device has to report
+	left    int
+}
+
+func (e *edges) Enabled(ids []uint32) []uint32 {
+	if e.left > 0 {
+		ids = append(ids, 0)
+	}
+	return ids
+}
+
+func (e *edges) Happen(uint32) {
+	e.left--
+	e.b.set(e.pending, e.b.value(e.pending)+1)
+	e.b.SetLine(e.line, 0, true)
+	e.b.SetLine(e.line, 0, false)
+}
+
+func (e *edges) Snapshot() any               { return e.left }
+func (e *edges) Restore(s any)               { e.left = s.(int) }
+func (e *edges) AppendState(b []byte) []byte { return append(b, byte(e.left)) }
+
+// Litmus L-56: an event of a device whose ISR was called already, while the next
+// ISR of the chain runs, is serviced by a further pass or a further interrupt; it
+// is never lost (INT-10, INT-6).
+func TestINT10EdgeDuringScan(t *testing.T) {
+	b := newBench(t, kernel.Config{})
+	e := &edges{b: b, line: b.AddLine("line", testVector, true), pending: b.cell(), left: 2}
+	x := b.cell()
+	b.connect("A", testVector, kernel.ConnectParams{Shared: true, Latched: true}, func(t *kernel.Thread) bool {
+		n := t.Update(e.pending, 8, func(uint64) uint64 { return 0 })
+		b.note("%d", n)
+		return n > 0
+	})
+	b.connect("B", testVector, kernel.ConnectParams{Shared: true, Latched: true}, func(t *kernel.Thread) bool {
+		t.Load(x, 8)
+		return false
+	})
+	b.Attach(e)
+	b.SetEnvironment(e)
+	got := b.outcomes(func() { b.thread(0, func(t *kernel.Thread) { t.Load(x, 8) }) }, func() string {
+		return fmt.Sprintf("%s left=%d", b.noteOutcome(), b.value(e.pending))
+	})
+	reaches(t, got,
+		"2 0 left=0",     // both before the accept
+		"1 1 0 0 left=0", // the second in the scan of the first: a further pass, and its own interrupt
+		"1 0 1 0 left=0", // the same, but behind the call of A in the last pass; or after the scan
+		"2 0 0 left=0")   // the second after the accept, before the call of A
+}
+
 func TestINT11ReturnValueWithoutSharing(t *testing.T) {
 	for _, shared := range []bool{false, true} { // one routine, whatever it is connected as
 		for _, r := range []bool{false, true} {

@@ -68,17 +68,13 @@ func (t *Thread) checkLockType(lock uint64, k lockKind) {
 	if !t.deadlockDetection(k) {
 		return
 	}
-	for _, u := range t.m.lockUses {
-		if u.addr == lock {
-			if u.kind != k {
-				t.deadlockIssue(0x1008, lock, "lock type", "%s is taken as a %s, but was a %s before", t.m.lockName(lock), k, u.kind)
-			}
-			return
-		}
-	}
-	if len(t.m.lockUses) < maxLockOrders {
-		at, _ := slices.BinarySearchFunc(t.m.lockUses, lock, func(u lockUse, addr uint64) int { return cmp.Compare(u.addr, addr) })
-		t.m.lockUses = slices.Insert(t.m.lockUses, at, lockUse{lock, k})
+	uses := t.m.lockUses
+	at, known := slices.BinarySearchFunc(uses, lock, func(u lockUse, addr uint64) int { return cmp.Compare(u.addr, addr) })
+	switch {
+	case known && uses[at].kind != k:
+		t.deadlockIssue(0x1008, lock, "lock type", "%s is taken as a %s, but was a %s before", t.m.lockName(lock), k, uses[at].kind)
+	case !known && len(uses) < maxLockOrders:
+		t.m.lockUses = slices.Insert(uses, at, lockUse{lock, k})
 	}
 }
 

@@ -157,14 +157,18 @@ func (t *Thread) checkPoolLevel(paged bool, what, verifier, plain uint64, verb s
 	if irql <= limit {
 		return
 	}
+	rule := "IrqlExAllocatePool"
+	if plain == 0x09 {
+		rule = "IrqlExFree1"
+	}
 	text := fmt.Sprintf("%s pool is %s at %s", kind, verb, trace.LevelName(irql))
 	if t.m.cfg.Profile.DriverVerifier {
 		if !paged {
 			verifier++
 		}
-		t.BugCheck(0xC4, [4]uint64{verifier, uint64(irql), typ, what}, "IRQL-11", text)
+		t.stop(Finding{Code: 0xC4, Params: [4]uint64{verifier, uint64(irql), typ, what}, Rule: rule, Clause: "IRQL-11", Text: text})
 	}
-	t.BugCheck(0xC2, [4]uint64{plain, uint64(irql), typ, what}, "IRQL-11", text)
+	t.stop(Finding{Code: 0xC2, Params: [4]uint64{plain, uint64(irql), typ, what}, Rule: rule, Clause: "IRQL-11", Text: text})
 }
 
 // tag returns a pool tag of four characters.

@@ -242,12 +242,20 @@ func (t *Thread) checkWait(object uint64, o Timeout, verifier bool) {
 		default:
 			sub, text = 0x121, text+"; a timeout of NULL waits for ever"
 		}
-		t.BugCheck(0xC4, [4]uint64{sub, uint64(irql), object}, "IRQL-9", text)
+		t.stop(Finding{Code: 0xC4, Params: [4]uint64{sub, uint64(irql), object}, Rule: t.waitRule(), Clause: "IRQL-9", Text: text})
 	}
 	if kind, _ := t.Activation(); kind == DPCActivation {
 		t.BugCheck(0xB8, [4]uint64{uint64(t.id)}, "IRQL-9", text)
 	}
 	t.BugCheck(0xA, [4]uint64{object, uint64(irql)}, "IRQL-9", text)
+}
+
+// waitRule names the rule about the level of the running wait, "" if none does.
+func (t *Thread) waitRule() string {
+	if n := len(t.stack); n > 0 && t.stack[n-1].kind == serviceFrame && t.stack[n-1].code == svcKeWaitForMultipleObjects.number {
+		return "IrqlKeWaitForMultipleObjects"
+	}
+	return ""
 }
 
 // WaitFor waits without the checks of Driver Verifier: the framework's own
