@@ -46,6 +46,8 @@ type frame struct {
 	seen        uint64 // what driver code has observed since then: see Thread.observe
 	kept        uint64 // see Thread.keep
 	ticks       uint64 // clock ticks since an ISR or DPC began (WD-1)
+	regions     int32  // Thread.driverRegions on entry
+	guarded     int32  // Thread.guardedRegions on entry
 	interrupted op     // what stood before this frame when it came on top
 	unchecked   bool   // the level of the service is still to be checked
 }
@@ -53,7 +55,7 @@ type frame struct {
 // push puts a frame on the stack.
 func (t *Thread) push(f frame) {
 	t.checkCall()
-	f.irql, f.interrupted = t.IRQL(), t.op
+	f.irql, f.interrupted, f.regions, f.guarded = t.IRQL(), t.op, t.driverRegions, t.guardedRegions
 	if f.kind <= WorkItemActivation {
 		t.m.nextAct++
 		f.id = t.m.nextAct
@@ -191,9 +193,8 @@ func (t *Thread) Invoke(role string, routine uint64, a Args) uint64 {
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Start, Name: t.m.NameOf(routine), Text: role})
 	}
-	entry := t.enterCallback()
 	r := t.call(routine, a)
-	t.checkCallbackEnd(routine, entry)
+	t.checkCallbackEnd()
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.End, Name: t.m.NameOf(routine), Text: role, ValueKind: results[role], Value: r})
 	}

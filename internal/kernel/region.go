@@ -86,23 +86,15 @@ func (t *Thread) EnterRegion() { t.criticalRegions++ }
 // LeaveRegion: see EnterRegion.
 func (t *Thread) LeaveRegion() { t.criticalRegions-- }
 
-// callbackEntry is what a routine of a driver finds when it is called and has to
-// leave so.
-type callbackEntry struct {
-	depth            int // of the stack, with the frame of the routine
-	regions, guarded int32
-}
-
-func (t *Thread) enterCallback() callbackEntry {
-	return callbackEntry{len(t.stack), t.driverRegions, t.guardedRegions}
-}
-
 // checkCallbackEnd stops a routine of a driver that returns with a spin lock held
 // or inside a region that it entered (rules SpinLock,
 // QueuedSpinLock, CriticalRegions, GuardedRegions).
-func (t *Thread) checkCallbackEnd(routine uint64, e callbackEntry) {
+func (t *Thread) checkCallbackEnd() {
+	n := len(t.stack)
+	e := &t.stack[n-1]
+	routine := e.code
 	for i := range t.m.held {
-		if h := &t.m.held[i]; h.kind != frameworkLock && h.thread == t.id && h.depth > e.depth {
+		if h := &t.m.held[i]; h.kind != frameworkLock && h.thread == t.id && h.depth > n {
 			code, rule := uint64(0x00040009), "SpinLock"
 			if h.kind == queuedLock {
 				code, rule = 0x00040006, "QueuedSpinLock"

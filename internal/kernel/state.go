@@ -176,7 +176,7 @@ func (t *Thread) appendState(b []byte) []byte {
 	for i := range t.stack {
 		f := &t.stack[i]
 		b = words(b, uint64(f.kind)|uint64(f.irql)<<8|uint64(f.interrupted.kind)<<16|uint64(f.points)<<32, f.interrupted.addr,
-			f.code, f.object, f.rest, f.position, f.seen, f.kept, f.ticks)
+			f.code, f.object, f.rest, f.position, f.seen, f.kept, f.ticks|uint64(uint16(f.regions))<<32|uint64(uint16(f.guarded))<<48)
 	}
 	return b
 }
