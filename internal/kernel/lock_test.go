@@ -5,6 +5,7 @@ import (
 	"testing"
 
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/mem"
 )
 
 // Misuse of spin locks (IRQL-15, ILK-5).
@@ -202,6 +203,14 @@ func TestIRQL15TwoLocks(t *testing.T) {
 			t.KeAcquireSpinLock(block)
 			t.ExFreePoolWithTag(block, 0)
 		}, code: 0xC4, rule: "lock freed"},
+		{name: "IRQL-15 locks on the stack", body: func(b *bench, t *kernel.Thread) {
+			stack := b.Mem.Map(mem.Stacks, 1, mem.Read|mem.Write|mem.Private)
+			both(t, stack, b.at(0))
+			both(t, b.at(0), stack) // another lock, in a routine that was called later
+			h := handle(b)
+			t.KeAcquireInStackQueuedSpinLock(stack, h)
+			t.KeReleaseInStackQueuedSpinLock(h)
+		}},
 		{name: "IRQL-15 a new lock in memory of an old one", body: func(b *bench, t *kernel.Thread) {
 			for range 2 {
 				block := t.ExAllocatePool2(kernel.PoolFlagNonPaged, 16, kernel.PoolTag("Lock"))

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/dirql/dirql/internal/mem"
 )
 
 // Driver Verifier's deadlock detection: it knows the locks that drivers take
@@ -54,8 +56,14 @@ func (t *Thread) checkAcquire(lock uint64, k lockKind) {
 		}
 	}
 	t.checkLockType(lock, k)
-	t.noteOrder(lock)
+	if !t.onStack(lock) {
+		t.noteOrder(lock)
+	}
 }
+
+// onStack reports whether a lock lies on a kernel stack: the next one at the same
+// address is another lock.
+func (t *Thread) onStack(lock uint64) bool { return t.m.Mem.Prot(lock)&mem.Private != 0 }
 
 // deadlockIssue stops with a code of the deadlock detection.
 func (t *Thread) deadlockIssue(code, lock uint64, rule, format string, args ...any) {
@@ -65,7 +73,7 @@ func (t *Thread) deadlockIssue(code, lock uint64, rule, format string, args ...a
 // checkLockType remembers as what a lock is used, and stops at a routine for
 // another type of lock.
 func (t *Thread) checkLockType(lock uint64, k lockKind) {
-	if !t.deadlockDetection(k) {
+	if !t.deadlockDetection(k) || t.onStack(lock) {
 		return
 	}
 	uses := t.m.lockUses
@@ -83,7 +91,7 @@ func (t *Thread) checkLockType(lock uint64, k lockKind) {
 func (t *Thread) noteOrder(lock uint64) {
 	act := t.ActivationID()
 	for _, outer := range t.m.locksOf(t, act) {
-		if outer == lock {
+		if outer == lock || t.onStack(outer) {
 			continue
 		}
 		if t.m.ordered(lock, outer, &[]uint64{}) {
