@@ -44,14 +44,14 @@ func (s *Space) RegionAt(addr uint64) (Region, bool) {
 
 // entry returns the page table entry at addr, or nil.
 func (s *Space) entry(addr uint64) *pte {
-	if addr < UserEnd {
-		return s.userEntry(addr)
-	}
 	for i := range s.regions {
 		r := &s.regions[i]
 		if n := (addr - r.base) >> pageShift; n < uint64(len(r.ptes)) {
 			return &r.ptes[n]
 		}
+	}
+	if addr < UserEnd { // and in no region that NewAt put there
+		return s.userEntry(addr)
 	}
 	return nil
 }
