@@ -187,6 +187,7 @@ func TestReadReplayRefuses(t *testing.T) {
 		"MZ\n":                             "line 1",
 		head:                               "cut off",
 		head + "nonsense 1\nend\n":         "line 5",
+		head + "profile nonsense\nend\n":   "there is no profile",
 		head + "step 0/1/2#x 1.0 cpu 1\n":  "line 5",
 		head + "step 0/1/2#1 1.0 wall 1\n": "cpu or event",
 		"dirql replay 1\nend\n":            "missing",
@@ -194,6 +195,24 @@ func TestReadReplayRefuses(t *testing.T) {
 	} {
 		if _, err := dirql.ReadReplay(strings.NewReader(text)); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)
+		}
+	}
+}
+
+// The profile of a search goes with its replay files; the default one needs no
+// line (VER-6).
+func TestVER6ReplayKeepsTheProfile(t *testing.T) {
+	for text, want := range map[string]dirql.Profile{
+		"": {},
+		"profile driver-verifier-off, threaded-dpcs-off\n": {DriverVerifierOff: true, ThreadedDPCsOff: true},
+	} {
+		p, err := dirql.ReadReplay(strings.NewReader("dirql replay 1\nscenario s\ndriver go d\nprocessors 2\n" + text + "end\n"))
+		if err != nil || p.Profile != want {
+			t.Fatalf("%q: %+v %v", text, p, err)
+		}
+		var b bytes.Buffer
+		if p.WriteTo(&b); strings.Contains(b.String(), "profile") != (text != "") || !strings.Contains(b.String(), text) {
+			t.Errorf("%q became %q", text, &b)
 		}
 	}
 }
