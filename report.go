@@ -5,6 +5,7 @@ import (
 	"io"
 	"slices"
 
+	"github.com/dirql/dirql/internal/explain"
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/report"
 	"github.com/dirql/dirql/internal/trace"
@@ -109,9 +110,17 @@ func (r *Report) findings() []report.Finding {
 	var list []report.Finding
 	for _, f := range r.Findings {
 		list = append(list, report.Finding{Title: f.Title, Text: f.Text, Rule: f.Rule, Clause: f.Clause, CPU: f.Processor,
-			IRQL: f.IRQL, Time: f.Time, Stack: f.Stack, BugCheck: f.bugCheck()})
+			IRQL: f.IRQL, Time: f.Time, Stack: f.Stack, BugCheck: f.bugCheck(), Explain: f.topic()})
 	}
 	return list
+}
+
+// topic returns what dirql explain says more about the finding under.
+func (f *Finding) topic() string {
+	if f.Unsupported {
+		return ""
+	}
+	return explain.Topic(f.Code, f.Params[0], f.Rule, f.Clause)
 }
 
 func (f *Finding) bugCheck() *report.BugCheck {

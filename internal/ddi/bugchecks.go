@@ -1,6 +1,9 @@
 package ddi
 
 import (
+	"cmp"
+	"maps"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -42,6 +45,9 @@ var argForms = map[string]ArgForm{"irql": FormIRQL, "code": FormCode, "name": Fo
 // Value returns what a value of the parameter stands for, "" if nothing is said.
 func (a *BugCheckArg) Value(v uint64) string { return a.values[v] }
 
+// Values returns the values of which it is said what they stand for, ascending.
+func (a *BugCheckArg) Values() []uint64 { return slices.Sorted(maps.Keys(a.values)) }
+
 // BugCheckOf returns what is documented about a bug check with this first
 // parameter, and false if no table has it.
 func BugCheckOf(code uint32, p1 uint64) (BugCheck, bool) {
@@ -50,16 +56,30 @@ func BugCheckOf(code uint32, p1 uint64) (BugCheck, bool) {
 	}
 	cases := bugChecks()[code]
 	for _, c := range cases {
-		if !c.any && c.p1 == p1 {
+		if !c.Any && c.P1 == p1 {
 			return c.BugCheck, true
 		}
 	}
 	for _, c := range cases {
-		if c.any {
+		if c.Any {
 			return c.BugCheck, true
 		}
 	}
 	return BugCheck{}, false
+}
+
+// BugCheckCodes returns the bug checks that the table has, ascending.
+func BugCheckCodes() []uint32 { return slices.Sorted(maps.Keys(bugChecks())) }
+
+// BugCheckCases returns the rows of a bug check, by their first parameter; the
+// row for any other parameter comes first. There are none for an unknown one.
+func BugCheckCases(code uint32) []BugCheckCase {
+	return slices.SortedFunc(slices.Values(bugChecks()[code]), func(a, b BugCheckCase) int {
+		if a.Any != b.Any {
+			return map[bool]int{true: -1, false: 1}[a.Any]
+		}
+		return cmp.Compare(a.P1, b.P1)
+	})
 }
 
 // codeIRQLUnexpectedValue is the one bug check whose parameter 1 has its kind in
@@ -74,21 +94,21 @@ func BugCheckName(code uint32) string {
 	return ""
 }
 
-// bugCheckCase is a row of the table.
-type bugCheckCase struct {
+// BugCheckCase is a row of the table.
+type BugCheckCase struct {
 	BugCheck
-	p1  uint64
-	any bool // for every first parameter that no other row has
+	P1  uint64 // first parameter, 0 with Any
+	Any bool   // for every first parameter that no other row has
 }
 
-var bugChecks = sync.OnceValue(func() map[uint32][]bugCheckCase {
-	table := map[uint32][]bugCheckCase{}
+var bugChecks = sync.OnceValue(func() map[uint32][]BugCheckCase {
+	table := map[uint32][]BugCheckCase{}
 	for _, r := range readTable("bugchecks.csv", dataFile("bugchecks.csv"),
 		"code", "p1", "name", "rule", "arg1", "arg2", "arg3", "arg4") {
-		c := bugCheckCase{any: r.text("p1") == ""}
+		c := BugCheckCase{Any: r.text("p1") == ""}
 		c.Code, c.Name, c.Rule = uint32(r.hex("code")), r.name("name"), r.text("rule")
-		if !c.any {
-			c.p1 = r.hex("p1")
+		if !c.Any {
+			c.P1 = r.hex("p1")
 		}
 		for i, column := range [4]string{"arg1", "arg2", "arg3", "arg4"} {
 			c.Args[i] = r.bugCheckArg(column)

@@ -40,16 +40,16 @@ func TestBugCheckRows(t *testing.T) {
 	for code, cases := range bugChecks() {
 		seen := map[bugCheckKey]bool{}
 		for _, c := range cases {
-			key := bugCheckKey{c.p1, c.any}
+			key := bugCheckKey{c.P1, c.Any}
 			if seen[key] {
-				t.Errorf("0x%X, 0x%X: two rows", code, c.p1)
+				t.Errorf("0x%X, 0x%X: two rows", code, c.P1)
 			}
 			seen[key] = true
 			if c.Name != cases[0].Name {
 				t.Errorf("0x%X has the names %s and %s", code, c.Name, cases[0].Name)
 			}
 			if len(cases) > 1 && c.Args[0].Meaning == "" {
-				t.Errorf("0x%X, 0x%X: what distinguishes the case is not said", code, c.p1)
+				t.Errorf("0x%X, 0x%X: what distinguishes the case is not said", code, c.P1)
 			}
 		}
 	}

@@ -21,6 +21,7 @@ type Finding struct {
 	Stack  []string `json:"stack,omitempty"` // activations and routines, innermost first
 
 	BugCheck *BugCheck `json:"bug_check,omitempty"` // nil: none
+	Explain  string    `json:"explain,omitempty"`   // what dirql explain has a text about, "" if nothing
 }
 
 // BugCheck is the bug check that a finding is.
@@ -108,6 +109,9 @@ func (f *Finding) facts(w io.Writer) {
 		fact("rule", f.Rule)
 	}
 	fact("clause", f.Clause)
+	if f.Explain != "" {
+		fact("read", "dirql explain "+f.Explain)
+	}
 }
 
 // where says on which processor, at which level and when.

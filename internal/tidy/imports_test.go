@@ -44,6 +44,7 @@ var layers = []layer{
 	{pkg: "internal/explore", imports: with(base, "internal/kernel")},
 
 	{pkg: "internal/report", imports: []string{"internal/trace"}, tests: []string{"internal/kernel"}},
+	{pkg: "internal/explain", imports: []string{"internal/trace", "internal/ddi"}},
 	{pkg: "internal/race", imports: with(base, "internal/kernel")},
 	{pkg: "internal/x86/isa"},
 	{pkg: "internal/x86/hostcpu"},
@@ -56,7 +57,7 @@ var layers = []layer{
 		"internal/pe", "internal/bind"), tests: []string{"drivers/litmus"}},
 
 	{pkg: ".", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/report",
-		"internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
+		"internal/explain", "internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
 
 	{pkg: "drivers/litmus", imports: []string{"internal/pe"}, tests: []string{"internal/litmus", "internal/trace"}},
 	{pkg: "drivers/...", imports: []string{".", "device", "wdf"}},
@@ -64,7 +65,7 @@ var layers = []layer{
 	{pkg: "drivers/seh", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers/dpc", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers", imports: []string{".", "drivers/..."}}, // the list of them
-	{pkg: "cmd/dirql", imports: []string{".", "internal/litmus", "internal/pe", "internal/report", "internal/trace", "drivers/..."}},
+	{pkg: "cmd/dirql", imports: []string{".", "internal/explain", "internal/litmus", "internal/pe", "internal/report", "internal/trace", "drivers/..."}},
 
 	{pkg: "internal/tidy"},
 }
