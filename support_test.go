@@ -58,6 +58,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 - Map registers never run out: EvtProgramDma is called before WdfDmaTransactionExecute returns.
 - An IRP of WdfRequestWdmGetIrp can be read; what a driver writes to it has no effect.
 - Every access of a Go driver to simulated memory is a visible operation, so that only small scenarios can be searched completely.
+- ` + "`dirql explain`" + ` has no texts for the rules of the static verifier about the order of set-up calls (DriverCreate, DeviceInitAPI).
 `
 
 // TestSupport keeps docs/SUPPORT.md equal to what the program registers.

@@ -72,7 +72,7 @@ func newRoot() *cobra.Command {
 hardware: processors with an IRQL, ISRs at DIRQL, DPCs, the Kernel-Mode Driver
 Framework (KMDF), simulated PCI devices. It shows what the interrupt code does
 as a timeline per processor, and finds every way in which small scenarios can
-end.
+end. dirql explain says what a bug check or a rule in a finding means.
 
 Exit codes: 0 clean, 1 findings, 2 a mistake in the command line or the input,
 3 something that dirql does not support yet, 4 a mistake of dirql itself.`,

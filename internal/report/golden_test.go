@@ -128,6 +128,7 @@ func waitFinding() report.Finding {
 			{Value: "FFFFE00000002FE0", Meaning: "object waited for"},
 			{Value: "0", Meaning: "timeout", Text: "NULL, for ever"},
 		}},
+		Explain: "C4 121",
 	}
 }
 
