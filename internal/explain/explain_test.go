@@ -34,6 +34,11 @@ func TestTopics(t *testing.T) {
 			}
 		}
 	}
+	for _, topic := range topics() {
+		if topic.group == "general" && !strings.Contains(topic.body, "\n    dirql ") {
+			t.Errorf("%s shows no command", topic.names[0])
+		}
+	}
 	for _, name := range Names() {
 		text, err := Find(strings.Fields(name))
 		if err != nil {
