@@ -9,7 +9,8 @@ import (
 	"github.com/dirql/dirql/internal/explain"
 )
 
-// Every command that a topic shows runs, and has no mistake in its line.
+// Every command that a topic shows runs, has no mistake in its line, and ends with
+// a finding if the driver is one of those with a mistake.
 func TestExplainedCommandsRun(t *testing.T) {
 	commands := map[string]string{} // to the topic that shows it
 	for _, name := range explain.Names() {
@@ -31,8 +32,12 @@ func TestExplainedCommandsRun(t *testing.T) {
 			args = append(args, "-o", t.TempDir())
 		}
 		var out, errors bytes.Buffer
-		if code := run(args, &out, &errors); code > exitFindings {
+		code := run(args, &out, &errors)
+		if code > exitFindings {
 			t.Errorf("topic %s: dirql %s: exit code %d, %s", topic, command, code, &errors)
+		}
+		if strings.Contains(command, "testdata") && code != exitFindings {
+			t.Errorf("topic %s: dirql %s shows a mistake, but has no finding", topic, command)
 		}
 	}
 }

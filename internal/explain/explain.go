@@ -14,7 +14,7 @@ import (
 func Topic(code uint32, p1 uint64, rule, clause string) string {
 	known, ok := ddi.BugCheckOf(code, p1)
 	if rule != "" && (!ok || known.Rule != rule) {
-		if t := named(rule); t != nil {
+		if t := named(rule); t != nil && !(ok && len(t.checks) > 0) {
 			return t.names[0]
 		}
 	}
