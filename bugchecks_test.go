@@ -28,7 +28,7 @@ var computed = map[string][]bugCheckCase{
 	"internal/kernel/dpc.go callDPC":             {{0xC7, 4}, {0xC7, 5}, {0xC8, 0xD0}},
 	"internal/kernel/interrupt.go wrongISRLevel": {{0xC8, 3}},
 	"internal/kernel/thread.go checkThreadEnd":   {{0xC8, 0xFE}},
-	"wdf/connect.go WdfInterruptSynchronize":     {{0x7E, 0}, {0xD1, 0}},
+	"wdf/interruptlock.go nullInFramework":       {{0x7E, 0}, {0xD1, 0}},
 	"internal/kernel/exception.go Unhandled":     {{0x1E, 0}, {0x3B, 0}, {0x3D, 0}, {0x7E, 0}},
 
 	"internal/kernel/pool.go FreePool":              {{0xC4, 0x10}, {0xC4, 0x13}, {0xC2, 7}},

@@ -175,7 +175,9 @@ func (r *rig) addDevice(s *wdf.Sys) {
 		return
 	}
 	r.bus.Start(r.slot)
-	raw, translated := r.bus.Resources(r.slot)
+	required := r.bus.Requirements(r.slot)
+	s.FilterResourceRequirements(device, required)
+	raw, translated := r.bus.Resources(r.slot, required)
 	if st := s.StartDevice(device, raw, translated); st.Failed() {
 		r.fail(s, "the start of the device", st)
 		s.RemoveDevice(device)

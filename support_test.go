@@ -37,11 +37,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | fields of the processor block behind gs: other than the processor's number, its own address, the current and the idle thread; fields of KTHREAD behind its dispatcher header | when drivers need them |
 | kernel objects other than events and threads (ObReferenceObjectByHandle, ObfDereferenceObject), files of the kernel (ZwCreateFile) | when drivers need them |
 | calling bug check callbacks (KeRegisterBugCheckCallback registers them only) | when drivers need them |
-| passive-level interrupts (WDF_INTERRUPT_CONFIG.PassiveHandling), wake interrupts (CanWakeDevice) | with the complete interrupt model |
-| WDF_INTERRUPT_CONFIG.ReportInactiveOnPowerDown, WdfInterruptReportActive, WdfInterruptReportInactive | with the complete interrupt model |
-| interrupt policy (WdfInterruptSetPolicy, WdfInterruptSetExtendedPolicy) | with the complete interrupt model |
-| checks of the framework's verifier: unmodified resource descriptors (WDFI-11), lock released by a callback (SER-8), lock order (SER-9), VER-5 | with the complete interrupt model |
-| WdfInterruptTryToAcquireLock, rebalancing of resources (WDFI-34) | with the complete interrupt model |
+| rebalancing of resources and wake by interrupts in scenarios | with power management in scenarios |
 | internal I/O controls of other methods than METHOD_BUFFERED, WdfDeviceIoBufferedOrDirect, MmProbeAndLockPages by a driver, partial MDLs | when drivers need them |
 | I/O targets other than the default one and its requests, their states (WdfIoTargetStop and so on), USB | when drivers need them |
 | Driver Verifier's rules about routines that are not listed below: ERESOURCE (0xC4/0x37, 0x38), CancelSpinLock, SpinLockSafe; PAGED_CODE; the power watchdog of the framework (WD-6) | when drivers need them |

@@ -86,27 +86,37 @@ func levelText(passive bool) string {
 // 0x10D/2 (SER-6).
 func (s *Sys) acquireCallbackLock(i id) {
 	l := &s.f.objects[i].lock
-	if l.owner == int32(s.ID())+1 {
+	if l.owner == s.self() {
 		s.BugCheck(0x10D, [4]uint64{2, l.cell}, "SER-6", fmt.Sprintf(
 			"%s is acquired by the thread that holds it already", s.f.m.NameOf(l.cell)))
 	}
 	if l.passive {
 		s.EnterRegion()
-		s.WaitFor(l.cell, kernel.Forever)
-		s.f.objects[i].lock.owner = int32(s.ID()) + 1
-		return
+		s.TakeEvent(l.cell, kernel.Forever, "SER-6", "SER-4")
+		s.f.objects[i].lock.owner = s.self()
+	} else {
+		old := s.AcquireSpinLock(l.cell)
+		l = &s.f.objects[i].lock
+		l.owner, l.oldIRQL = s.self(), old
 	}
-	old := s.AcquireSpinLock(l.cell)
-	l = &s.f.objects[i].lock
-	l.owner, l.oldIRQL = int32(s.ID())+1, old
+	s.checkLockOrder(i)
+	s.tookLock(lockCallback, i)
 }
 
-// releaseCallbackLock gives the lock back.
+// releaseCallbackLock gives the lock back. One that the thread does not hold, for
+// instance because a serialized callback has released it, is a verifier break and
+// stays as it is (SER-8); without the verifier the kernel is asked to release it.
 func (s *Sys) releaseCallbackLock(i id) {
 	l := &s.f.objects[i].lock
+	if l.owner != s.self() && s.f.m.Profile().FrameworkVerifier {
+		s.verifierBreak("callback lock not held", "SER-8", "%s is to be released, but this thread does not hold it: a callback has released it, "+
+			"or it was not acquired", s.f.m.NameOf(l.cell))
+		return
+	}
 	l.owner = 0
+	s.gaveLock(lockCallback, i)
 	if l.passive {
-		s.SetEvent(l.cell)
+		s.GiveEvent(l.cell)
 		s.LeaveRegion()
 		return
 	}
@@ -115,7 +125,7 @@ func (s *Sys) releaseCallbackLock(i id) {
 
 // ownsCallbackLock reports whether the calling thread holds the lock.
 func (s *Sys) ownsCallbackLock(i id) bool {
-	return i != 0 && s.f.objects[i].lock.owner == int32(s.ID())+1
+	return i != 0 && s.f.objects[i].lock.owner == s.self()
 }
 
 // serialized calls f with the callback lock of an object held; with object 0

@@ -19,11 +19,7 @@ func (s *Sys) assignInterrupts(dev id) {
 		if r.Type != CmResourceTypeInterrupt {
 			continue
 		}
-		count := uint32(1)
-		if r.Flags&CmResourceInterruptMessage != 0 && i < len(raw) {
-			count = max(uint32(raw[i].MessageCount), 1)
-		}
-		for message := range count {
+		for range max(raw[i].MessageCount, 1) {
 			for n < len(f.interrupts) && (f.interrupts[n].device != dev || f.interrupts[n].prepare) {
 				n++
 			}
@@ -31,11 +27,7 @@ func (s *Sys) assignInterrupts(dev id) {
 				s.note(trace.Framework, f.m.NameOf(uint64(dev.handle())), "an interrupt resource is left over")
 				return
 			}
-			in := &f.interrupts[n]
-			in.assign(r, message)
-			if in.share != UseDefault && !in.message {
-				in.shared = in.share == True // WDFI-21
-			}
+			f.interrupts[n].assign(&raw[i], r)
 			n++
 		}
 	}
@@ -62,47 +54,82 @@ func (s *Sys) assignSyncIRQL(dev id) {
 func (s *Sys) revokeInterrupts(dev id) {
 	for i := range s.f.interrupts {
 		if in := &s.f.interrupts[i]; in.device == dev {
-			in.vector, in.irql, in.syncIRQL, in.affinity = 0, 0, 0, 0
+			in.resource, in.vector, in.irql, in.syncIRQL, in.affinity = 0, 0, 0, 0, 0
 			in.shared, in.latched, in.message = false, false, false
 		}
 	}
 }
 
+// notify says why interrupts are connected or disconnected.
+type notify uint8
+
+const (
+	notifyNP        notify = 1 << iota // not power-pageable: they stay connected in Dx
+	notifySurprise                     // no EvtInterruptDisable: it was called on entry to Dx
+	notifyForce                        // the device is stopped or removed, or its power-up failed
+	notifyPowerUp                      // from Dx
+	notifyPowerDown                    // to Dx
+	notifyInactive                     // only what is still connected in Dx
+	notifyArmed                        // the device can wake itself
+)
+
+// softCapable reports whether the interrupt is disconnected in name only when the
+// device leaves D0 (WDFI-28 b).
+func (in *interrupt) softCapable() bool { return in.soft && in.stored && in.connection != 0 }
+
 // connectInterrupt connects an interrupt and calls EvtInterruptEnable (WDFI-22,
 // WDFI-23). Its ISR can run as soon as the vector is live, before the framework
 // has stored the interrupt pointer (INT-21, INT-22) and before
 // EvtInterruptEnable (INT-23).
-func (s *Sys) connectInterrupt(n int) NTSTATUS {
+func (s *Sys) connectInterrupt(n int, why notify) NTSTATUS {
 	f := s.f
 	in := &f.interrupts[n]
 	name := f.m.NameOf(uint64(in.object.handle()))
-	if in.forced || in.vector == 0 {
+	switch {
+	case why&notifyPowerUp != 0 && in.keptForWake:
+		in.keptForWake = false // connected and enabled all the time (WAKE-1)
+		return StatusSuccess
+	case why&notifyPowerUp != 0 && in.softCapable():
+		s.reportActive(n, true)
+		return s.enableInterrupt(n)
+	case in.forced, in.vector == 0:
 		return StatusSuccess
 	}
-	if in.connection != 0 && !s.device(in.device).notPowerPageable {
+	if in.connection != 0 && why&notifyNP == 0 {
 		s.Report(kernel.Finding{Rule: "interrupt connected twice", Clause: "WDFI-29", Text: name + " was connected in Dx by WdfInterruptEnable; " +
 			"a release build connects it a second time and loses the first connection"})
 	}
 	if in.connection == 0 {
-		p := kernel.ConnectParams{
-			Name: name, ServiceRoutine: f.thunks.isr, Context: uint64(n), MessageID: in.number,
-			Vector: in.vector, IRQL: in.irql, SynchronizeIRQL: in.syncIRQL, Latched: in.latched, Shared: in.shared,
-			MessageSignaled: in.message, Affinity: in.affinity,
-		}
-		if in.spin != 0 {
-			p.SpinLock = f.spinLocks[f.objects[in.spin].index].cell
-		}
-		s.Step()
-		c, st := f.m.Connect(p)
-		s.note(trace.Framework, name, "IoConnectInterruptEx: %s", trace.StatusName(uint32(st)))
-		if st.Failed() {
+		if st := s.connect(n, name); st.Failed() {
 			return st
 		}
-		f.interrupts[n].connection = c
-		s.Step()
-		f.interrupts[n].stored = true
 	}
 	return s.enableInterrupt(n)
+}
+
+// connect is IoConnectInterruptEx.
+func (s *Sys) connect(n int, name string) NTSTATUS {
+	f := s.f
+	in := &f.interrupts[n]
+	p := kernel.ConnectParams{
+		Name: name, ServiceRoutine: f.thunks.isr, Context: uint64(n), MessageID: in.number,
+		Vector: in.vector, IRQL: in.irql, SynchronizeIRQL: in.syncIRQL, Latched: in.latched, Shared: in.shared,
+		MessageSignaled: in.message, Affinity: in.affinity,
+	}
+	if in.spin != 0 {
+		p.SpinLock = f.spinLocks[f.objects[in.spin].index].cell
+	}
+	s.Step()
+	c, st := f.m.Connect(p)
+	s.note(trace.Framework, name, "IoConnectInterruptEx: %s", trace.StatusName(uint32(st)))
+	if st.Failed() {
+		return st
+	}
+	f.interrupts[n].connection = c
+	s.Step()
+	in = &f.interrupts[n]
+	in.stored, in.active = true, true
+	return StatusSuccess
 }
 
 // enableInterrupt calls EvtInterruptEnable under the interrupt lock.
@@ -110,59 +137,107 @@ func (s *Sys) enableInterrupt(n int) NTSTATUS {
 	in := s.f.interrupts[n]
 	var st NTSTATUS
 	if in.enable != 0 {
-		st = NTSTATUS(s.Synchronize(in.connection, "EvtInterruptEnable", uint64(in.enable),
-			kernel.Args{uint64(in.object.handle()), uint64(in.device.handle())}))
+		st = NTSTATUS(s.synchronize(int32(n), "EvtInterruptEnable", in.enable, uint64(in.device.handle())))
 	}
 	s.f.interrupts[n].enabled = !st.Failed()
 	return st
 }
 
-// disableInterrupt does what power-down does for one interrupt (WDFI-24 to
-// WDFI-27): EvtInterruptDisable, flush of all DPCs, flush of the work item, and
-// the disconnect unless the interrupt stays connected.
-func (s *Sys) disableInterrupt(n int, disconnect bool) {
+// disconnectInterrupt does what power-down does for one interrupt (WDFI-24 to
+// WDFI-28): EvtInterruptDisable, flush of all DPCs, flush of the work item, and the
+// disconnect, in name only if the interrupt can do that, unless it stays connected.
+func (s *Sys) disconnectInterrupt(n int, why notify) {
 	f := s.f
 	in := f.interrupts[n]
-	if in.connection == 0 {
+	switch {
+	case in.vector == 0:
+		return
+	case in.canWake && why&notifyArmed != 0:
+		f.interrupts[n].keptForWake = true // WAKE-1
+		return
+	case why&notifyInactive != 0 && !in.softCapable() && !in.keptForWake:
+		return // on entry to Dx it was disconnected
+	case in.connection == 0:
 		return
 	}
-	name := f.m.NameOf(uint64(in.object.handle()))
-	if in.enabled {
-		if in.disable != 0 {
-			st := NTSTATUS(s.Synchronize(in.connection, "EvtInterruptDisable", uint64(in.disable),
-				kernel.Args{uint64(in.object.handle()), uint64(in.device.handle())}))
-			if st.Failed() {
-				s.note(trace.Framework, name, "EvtInterruptDisable failed: %s", trace.StatusName(uint32(st)))
-			}
-		}
-		f.interrupts[n].enabled = false
+	if in.enabled && why&notifySurprise == 0 {
+		s.disableInterrupt(n)
 	}
 	if in.latched && !in.message {
-		old := s.AcquireInterruptLock(in.connection)
-		f.interrupts[n].disconnecting = true
-		s.ReleaseInterruptLock(in.connection, old)
+		s.markDisconnecting(n)
 		f.interrupts[n].captured = false
 	}
+	name := f.m.NameOf(uint64(in.object.handle()))
 	s.note(trace.Framework, name, "KeFlushQueuedDpcs")
 	s.FlushDPCs()
 	s.flushInterruptWork(int32(n))
-	if disconnect {
+	switch {
+	case why&notifyPowerDown != 0 && in.softCapable():
+		s.reportActive(n, false)
+	case why&notifyNP == 0:
 		s.Step()
 		f.interrupts[n].stored = false
 		s.Step() // INT-21
 		s.Disconnect(in.connection)
-		f.interrupts[n].connection = 0
+		last := &f.interrupts[n]
+		last.connection, last.active, last.keptForWake = 0, false, false
 		s.note(trace.Framework, name, "IoDisconnectInterruptEx")
 	}
 	f.interrupts[n].disconnecting = false
 }
 
+// disableInterrupt calls EvtInterruptDisable under the interrupt lock. A failure is
+// noted, and the disconnect goes on (WDFI-25).
+func (s *Sys) disableInterrupt(n int) {
+	in := s.f.interrupts[n]
+	if in.disable != 0 {
+		st := NTSTATUS(s.synchronize(int32(n), "EvtInterruptDisable", in.disable, uint64(in.device.handle())))
+		if st.Failed() {
+			s.note(trace.Framework, s.f.m.NameOf(uint64(in.object.handle())), "EvtInterruptDisable failed: %s", trace.StatusName(uint32(st)))
+		}
+	}
+	s.f.interrupts[n].enabled = false
+}
+
+// reportActive is IoReportInterruptActive or IoReportInterruptInactive, if that
+// changes something (INT-20).
+func (s *Sys) reportActive(n int, active bool) {
+	s.Step()
+	in := &s.f.interrupts[n]
+	if in.active == active {
+		return
+	}
+	in.active = active
+	s.f.m.SetActive(in.connection, active)
+	routine := "IoReportInterruptInactive"
+	if active {
+		routine = "IoReportInterruptActive"
+	}
+	s.note(trace.Framework, s.f.m.NameOf(uint64(in.object.handle())), "%s", routine)
+}
+
+// markDisconnecting makes the service routine of a latched line discard interrupts,
+// under the kernel's lock: what runs has returned (INT-22).
+func (s *Sys) markDisconnecting(n int) {
+	in := &s.f.interrupts[n]
+	if in.passive {
+		s.SynchronizePassive(in.connection, "InterruptMarkDisconnecting", s.f.thunks.isr, func() uint64 {
+			s.f.interrupts[n].disconnecting = true
+			return 1
+		})
+		return
+	}
+	c := in.connection
+	old := s.AcquireInterruptLock(c)
+	s.f.interrupts[n].disconnecting = true
+	s.ReleaseInterruptLock(c, old)
+}
+
 var (
-	svcWdfInterruptEnable      = kernel.NewLenientService("WdfInterruptEnable")
-	svcWdfInterruptDisable     = kernel.NewLenientService("WdfInterruptDisable")
-	svcWdfInterruptSynchronize = kernel.NewService("WdfInterruptSynchronize")
-	svcWdfInterruptAcquireLock = kernel.NewService("WdfInterruptAcquireLock")
-	svcWdfInterruptReleaseLock = kernel.NewService("WdfInterruptReleaseLock")
+	svcWdfInterruptEnable         = kernel.NewLenientService("WdfInterruptEnable")
+	svcWdfInterruptDisable        = kernel.NewLenientService("WdfInterruptDisable")
+	svcWdfInterruptReportActive   = kernel.NewService("WdfInterruptReportActive")
+	svcWdfInterruptReportInactive = kernel.NewService("WdfInterruptReportInactive")
 )
 
 // WdfInterruptEnable undoes WdfInterruptDisable: it connects and enables again.
@@ -174,13 +249,14 @@ func (s *Sys) WdfInterruptEnable(h WDFINTERRUPT) {
 	if s.levelBreak("WdfInterruptEnable", "WDFI-29", PassiveLevel) {
 		return
 	}
+	s.adviseThread(in)
 	if in.connection != 0 && (in.enabled || !s.device(in.device).notPowerPageable) {
 		s.Report(kernel.Finding{Rule: "WdfInterruptEnable on a connected interrupt", Clause: "WDFI-29",
 			Text: "a release build connects it a second time and loses the first connection"})
 		return
 	}
 	in.forced = false
-	if st := s.connectInterrupt(int(n)); st.Failed() {
+	if st := s.connectInterrupt(int(n), s.forceFlags(in.device)); st.Failed() {
 		s.note(trace.Framework, s.f.m.NameOf(uint64(h)), "WdfInterruptEnable failed: %s", trace.StatusName(uint32(st)))
 	}
 }
@@ -194,56 +270,41 @@ func (s *Sys) WdfInterruptDisable(h WDFINTERRUPT) {
 	if s.levelBreak("WdfInterruptDisable", "WDFI-29", PassiveLevel) {
 		return
 	}
+	s.adviseThread(in)
 	in.forced = true
-	s.disableInterrupt(int(n), !s.device(in.device).notPowerPageable)
+	s.disconnectInterrupt(int(n), s.forceFlags(in.device))
 }
 
-// WdfInterruptAcquireLock raises to SynchronizeIrql and takes the interrupt spin
-// lock. IRQL <= SynchronizeIrql (ILK-1, ILK-2). While the interrupt is not
-// connected it does nothing: verifier break (ILK-3).
-func (s *Sys) WdfInterruptAcquireLock(h WDFINTERRUPT) {
-	s.Enter(svcWdfInterruptAcquireLock, uint64(h))
-	defer s.LeaveVoid()
+// forceFlags: these calls know nothing of the power state.
+func (s *Sys) forceFlags(dev id) notify {
+	if s.device(dev).notPowerPageable {
+		return notifyNP
+	}
+	return 0
+}
+
+// WdfInterruptReportActive lets the ISR be called again after
+// WdfInterruptReportInactive. An interrupt that is not connected is a verifier
+// break (WDFI-30). IRQL <= DISPATCH_LEVEL.
+func (s *Sys) WdfInterruptReportActive(h WDFINTERRUPT) {
+	s.Enter(svcWdfInterruptReportActive, uint64(h))
+	s.reportByDriver(h, "WdfInterruptReportActive", true)
+	s.LeaveVoid()
+}
+
+// WdfInterruptReportInactive stops the calls of the ISR without a disconnect
+// (WDFI-30). IRQL <= DISPATCH_LEVEL.
+func (s *Sys) WdfInterruptReportInactive(h WDFINTERRUPT) {
+	s.Enter(svcWdfInterruptReportInactive, uint64(h))
+	s.reportByDriver(h, "WdfInterruptReportInactive", false)
+	s.LeaveVoid()
+}
+
+func (s *Sys) reportByDriver(h WDFINTERRUPT, routine string, active bool) {
 	in, n := s.interrupt(h)
-	if !in.pointer() {
-		in.oldIRQL = s.IRQL()
-		s.verifierBreak("WdfInterruptAcquireLock while not connected", "ILK-3", "%s is not connected: the lock is not taken and the IRQL stays",
-			s.f.m.NameOf(uint64(h)))
+	if in.connection == 0 || !in.stored {
+		s.verifierBreak(routine+" while not connected", "WDFI-30", "%s is not connected: nothing happens", s.f.m.NameOf(uint64(h)))
 		return
 	}
-	old := s.AcquireInterruptLock(in.connection)
-	s.f.interrupts[n].oldIRQL = old
-}
-
-// WdfInterruptReleaseLock releases the interrupt spin lock and restores the
-// IRQL.
-func (s *Sys) WdfInterruptReleaseLock(h WDFINTERRUPT) {
-	s.Enter(svcWdfInterruptReleaseLock, uint64(h))
-	defer s.LeaveVoid()
-	in, _ := s.interrupt(h)
-	if !in.pointer() {
-		s.verifierBreak("WdfInterruptReleaseLock while not connected", "ILK-3", "%s is not connected: nothing happens", s.f.m.NameOf(uint64(h)))
-		return
-	}
-	s.ReleaseInterruptLock(in.connection, in.oldIRQL)
-}
-
-// WdfInterruptSynchronize runs an EvtInterruptSynchronize callback at
-// SynchronizeIrql with the interrupt lock held, and returns what it returns.
-// IRQL <= DISPATCH_LEVEL (ILK-6).
-func (s *Sys) WdfInterruptSynchronize(h WDFINTERRUPT, callback Callback, context uint64) bool {
-	s.Enter(svcWdfInterruptSynchronize, uint64(h), uint64(callback), context)
-	in, _ := s.interrupt(h)
-	s.requirePointer(callback != 0, "Callback")
-	s.levelReport("WdfInterruptSynchronize", "ILK-6", DispatchLevel)
-	if !in.pointer() {
-		code := uint32(0x7E)
-		if s.IRQL() >= DispatchLevel {
-			code = 0xD1
-		}
-		s.BugCheck(code, [4]uint64{0, uint64(s.IRQL())}, "ILK-6", "WdfInterruptSynchronize while the interrupt is not connected: "+
-			"KeSynchronizeExecution gets a NULL pointer")
-	}
-	r := s.Synchronize(in.connection, "EvtInterruptSynchronize", uint64(callback), kernel.Args{uint64(h), context})
-	return s.LeaveBool(r&0xFF != 0)
+	s.reportActive(int(n), active)
 }

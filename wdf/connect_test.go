@@ -329,7 +329,7 @@ func TestILK3NotConnected(t *testing.T) {
 	b.take()
 	b.startDevice()
 	b.stop(func(s *wdf.Sys) { s.WdfInterruptReleaseLock(b.interrupts[0]) })
-	b.wantBugCheck("IRQL-15", 0x10)
+	b.wantBugCheck("ILK-3", 0x10)
 }
 
 // Taking the lock twice, in the ISR, or in a synchronize callback: litmus L-28

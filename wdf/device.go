@@ -109,6 +109,8 @@ type device struct {
 	queuesOn          bool  // power-managed queues deliver
 	queuesShutDown    bool  // queues accept nothing: removal
 	surprise          bool  // it was taken out without notice
+	watch             watch
+	armed             bool  // it can wake itself: a wait-wake request is outstanding
 	interrupts        int32 // number of interrupt objects
 	deferred          int32 // objects whose deletion was handed to a work item
 	requestAttributes requestAttributes

@@ -23,6 +23,7 @@ type bench struct {
 	log        *trace.Log
 	d          driver
 	device     wdf.WDFDEVICE
+	rawList    wdf.WDFCMRESLIST   // raw resources
 	list       wdf.WDFCMRESLIST   // translated resources
 	interrupts []wdf.WDFINTERRUPT // of d.interrupts
 	history    []string           // what note was given
@@ -44,10 +45,13 @@ type driver struct {
 	few        bool                                 // EvtDeviceD0Exit is the only PnP and power callback
 	requests   func(b *bench) *wdf.ObjectAttributes // of the requests that the device gets
 	interrupts []interrupt
+	late       []interrupt // made in EvtDevicePrepareHardware
 	// init is called in EvtDriverDeviceAdd before the device is made.
 	init func(b *bench, s *wdf.Sys, init *wdf.DeviceInit)
 	// add is called in EvtDriverDeviceAdd after the interrupts were made.
 	add func(b *bench, s *wdf.Sys)
+	// resources, if set, are the interrupt resources instead of one for each interrupt.
+	resources func(b *bench) (raw, translated []wdf.Resource)
 	// pnp is called in each PnP and power callback of the device with its name
 	// without EvtDevice: D0Entry, PrepareHardware.
 	pnp func(b *bench, s *wdf.Sys, name string) wdf.NTSTATUS
@@ -59,6 +63,7 @@ type interrupt struct {
 	line     bool  // a line instead of a message
 	latched  bool
 	shared   bool
+	wakeHint bool
 	affinity uint64 // default: all
 	config   func(b *bench, s *wdf.Sys, c *wdf.InterruptConfig)
 
@@ -146,18 +151,23 @@ func (b *bench) object(name string, f func(s *wdf.Sys, h wdf.Handle)) wdf.Callba
 // deviceAdd is the EvtDriverDeviceAdd.
 func (b *bench) deviceAdd(s *wdf.Sys, _ wdf.WDFDRIVER, init *wdf.DeviceInit) wdf.NTSTATUS {
 	pnp := func(name string) wdf.Callback {
-		if b.d.few && name != "D0Exit" {
+		if b.d.few && name != "D0Exit" && (name != "PrepareHardware" || b.d.late == nil) {
 			return 0
 		}
 		return b.fn("EvtDevice"+name, func(s *wdf.Sys, a kernel.Args) uint64 {
 			b.note("%s", name)
 			if name == "PrepareHardware" {
-				b.list = wdf.Handle(a[2])
+				b.rawList, b.list = wdf.Handle(a[1]), wdf.Handle(a[2])
 			}
-			if b.d.pnp == nil {
-				return 0
+			if b.d.pnp != nil {
+				if st := b.d.pnp(b, s, name); st.Failed() {
+					return uint64(st)
+				}
 			}
-			return uint64(b.d.pnp(b, s, name))
+			if name == "PrepareHardware" {
+				b.addLate(s)
+			}
+			return 0
 		})
 	}
 	s.WdfDeviceInitSetPnpPowerEventCallbacks(init, &wdf.PnpPowerEventCallbacks{
@@ -174,6 +184,7 @@ func (b *bench) deviceAdd(s *wdf.Sys, _ wdf.WDFDRIVER, init *wdf.DeviceInit) wdf
 		EvtDeviceSelfManagedIoRestart:         pnp("SelfManagedIoRestart"),
 		EvtDeviceSurpriseRemoval:              pnp("SurpriseRemoval"),
 		EvtDeviceQueryRemove:                  pnp("QueryRemove"),
+		EvtDeviceQueryStop:                    pnp("QueryStop"),
 	})
 	if b.d.pageless {
 		s.WdfDeviceInitSetPowerNotPageable(init)
@@ -203,10 +214,35 @@ func (b *bench) deviceAdd(s *wdf.Sys, _ wdf.WDFDRIVER, init *wdf.DeviceInit) wdf
 	return wdf.StatusSuccess
 }
 
+// addLate makes the interrupts of EvtDevicePrepareHardware, in the place of those
+// of an earlier start.
+func (b *bench) addLate(s *wdf.Sys) {
+	if len(b.d.late) == 0 {
+		return
+	}
+	b.interrupts = b.interrupts[:len(b.d.interrupts)]
+	for k := range b.d.late {
+		n := len(b.d.interrupts) + k
+		c := b.config(s, n)
+		c.InterruptRaw, c.InterruptTranslated = b.descriptors(s, n)
+		i, st := s.WdfInterruptCreate(b.device, c, nil)
+		if st.Failed() {
+			b.Fatalf("WdfInterruptCreate %d: %s", n, trace.StatusName(uint32(st)))
+		}
+		b.interrupts = append(b.interrupts, i)
+	}
+}
+
+// descriptors returns a pair of the device's resources.
+func (b *bench) descriptors(s *wdf.Sys, n int) (raw, translated *wdf.Resource) {
+	return s.WdfCmResourceListGetDescriptor(b.rawList, uint32(n)), s.WdfCmResourceListGetDescriptor(b.list, uint32(n))
+}
+
 // config returns the configuration of interrupt n. Its callbacks are noted as
 // isr0, dpc0, work0, enable0, disable0.
 func (b *bench) config(s *wdf.Sys, n int) *wdf.InterruptConfig {
-	i := &b.d.interrupts[n]
+	all := slices.Concat(b.d.interrupts, b.d.late)
+	i := &all[n]
 	later := func(name string, f deferred) wdf.Callback {
 		if f == nil {
 			return 0
@@ -252,7 +288,10 @@ func (b *bench) config(s *wdf.Sys, n int) *wdf.InterruptConfig {
 
 // resources returns the interrupt resources of the device.
 func (b *bench) resources() (raw, translated []wdf.Resource) {
-	for _, i := range b.d.interrupts {
+	if b.d.resources != nil {
+		return b.d.resources(b)
+	}
+	for _, i := range slices.Concat(b.d.interrupts, b.d.late) {
 		if i.vector == 0 {
 			continue
 		}
@@ -269,6 +308,9 @@ func (b *bench) resources() (raw, translated []wdf.Resource) {
 		}
 		if !i.line {
 			r.Flags |= wdf.CmResourceInterruptMessage
+		}
+		if i.wakeHint {
+			r.Flags |= wdf.CmResourceInterruptWakeHint
 		}
 		translated = append(translated, r)
 		r.MessageCount = 1
@@ -391,7 +433,7 @@ func (b *bench) steps() string {
 		case e.Kind == trace.Framework:
 			n := slices.IndexFunc(b.interrupts, func(h wdf.WDFINTERRUPT) bool { return b.NameOf(uint64(h)) == e.Name })
 			for _, s := range [][2]string{{"IoConnectInterruptEx: STATUS_SUCCESS", "connect"}, {"KeFlushQueuedDpcs", "flush"},
-				{"IoDisconnectInterruptEx", "disconnect"}} {
+				{"IoDisconnectInterruptEx", "disconnect"}, {"IoReportInterruptActive", "active"}, {"IoReportInterruptInactive", "inactive"}} {
 				if n >= 0 && e.Text == s[0] {
 					steps = append(steps, fmt.Sprint(s[1], n))
 				}

@@ -1,6 +1,8 @@
 package wdf
 
 import (
+	"slices"
+
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/trace"
 )
@@ -60,12 +62,19 @@ type interrupt struct {
 	work    Callback
 	kdpc    uint64 // KDPC of the internal DPC (QD-1)
 	spin    id     // WDFSPINLOCK of the driver, 0: none
+	passive bool   // PassiveHandling
+	wait    int32  // row of the wait lock of a passive-level interrupt
+	ownWait bool   // that is the framework's, not the driver's
 	serial  id     // whose callback lock is held around the DPC or work item; 0: none
 	share   TriState
-	prepare bool // made in EvtDevicePrepareHardware
+	policy  interruptPolicy // for the resource requirements (WDFI-19)
+	prepare bool            // made in EvtDevicePrepareHardware
+	soft    bool            // ReportInactiveOnPowerDown (WDFI-28 b)
+	canWake bool            // CanWakeDevice
 
 	// From the resources, EvtDevicePrepareHardware to EvtDeviceReleaseHardware
 	// (WDFI-16).
+	resource               int32 // row of the translated descriptor, 0: none
 	vector, irql, syncIRQL uint8
 	shared, latched        bool
 	message                bool
@@ -80,6 +89,12 @@ type interrupt struct {
 	oldIRQL       uint8              // the one slot of WdfInterruptAcquireLock (ILK-1)
 	workQueued    bool               // the work item is enqueued and not started (QW-3)
 	workRunning   int16
+	active        bool // not soft-disconnected (INT-20)
+	keptForWake   bool // left connected and enabled in Dx (WAKE-1)
+	wake          wakeState
+	wakeRunning   bool   // EvtInterruptIsr runs without a wake
+	wakeClaimed   bool   // what EvtInterruptIsr returned to the service routine that waits
+	wakeEvent     uint64 // KEVENT for which that waits
 }
 
 var (
@@ -114,16 +129,29 @@ func (s *Sys) WdfInterruptCreate(h WDFDEVICE, c *InterruptConfig, a *ObjectAttri
 	in := interrupt{
 		device: dev, number: uint32(s.device(dev).interrupts), isr: c.EvtInterruptIsr, dpc: c.EvtInterruptDpc,
 		enable: c.EvtInterruptEnable, disable: c.EvtInterruptDisable, work: c.EvtInterruptWorkItem,
-		share: c.ShareVector, prepare: s.device(dev).pnp == pnpPreparing, spin: spin,
+		share: c.ShareVector, prepare: s.device(dev).pnp == pnpPreparing, spin: spin, passive: c.PassiveHandling,
+		soft: c.ReportInactiveOnPowerDown == True, canWake: c.CanWakeDevice,
 	}
 	if c.AutomaticSerialization {
-		if in.serial, st = s.serializer(parent, c.EvtInterruptWorkItem != 0); st.Failed() {
+		passive := c.EvtInterruptWorkItem != 0 || c.EvtInterruptDpc == 0 && c.PassiveHandling // SER-3
+		if in.serial, st = s.serializer(parent, passive); st.Failed() {
 			return 0, s.LeaveStatus(st)
 		}
 	}
+	switch {
+	case c.PassiveHandling && c.WaitLock != 0:
+		in.wait = s.row(c.WaitLock, TypeWaitLock)
+	case c.PassiveHandling:
+		in.wait, in.ownWait = s.newWaitLock(), true
+	}
+	if c.CanWakeDevice {
+		in.wakeEvent = s.f.m.Mem.Alloc(kernel.EventSize, kernel.PoolTag("FxWk"), false, s.ActivationID())
+		s.InitializeEvent(in.wakeEvent, kernel.SynchronizationEvent, false)
+		s.f.m.SetName(in.wakeEvent, "the device to return to D0")
+	}
 	i := s.addInterrupt(in, parent, a)
 	if in.prepare {
-		s.f.interrupts[s.f.objects[i].index].assign(c.InterruptTranslated, s.messageOffset(dev, c.InterruptTranslated, i))
+		s.f.interrupts[s.f.objects[i].index].assign(s.f.original(c.InterruptRaw), s.f.original(c.InterruptTranslated))
 	}
 	return i.handle(), s.LeaveStatus(StatusSuccess)
 }
@@ -142,6 +170,9 @@ func (s *Sys) addInterrupt(in interrupt, parent id, a *ObjectAttributes) id {
 	}
 	s.InitializeDPC(in.kdpc, f.thunks.dpc, uint64(n))
 	f.m.SetName(in.kdpc, f.m.NameOf(uint64(i.handle()))+" DPC")
+	if in.ownWait {
+		f.m.SetName(f.waitLocks[in.wait].event, f.m.NameOf(uint64(i.handle()))+" wait lock")
+	}
 	s.device(in.device).interrupts++
 	return i
 }
@@ -154,17 +185,17 @@ func (s *Sys) checkInterruptConfig(dev id, c *InterruptConfig, a *ObjectAttribut
 	default:
 		return 0, StatusInfoLengthMismatch
 	}
-	switch {
-	case c.EvtInterruptIsr == 0:
+	if c.EvtInterruptIsr == 0 {
 		return 0, StatusInvalidParameter // WDFI-3
+	}
+	switch st := a.checkShape(); {
+	case st.Failed():
+		return 0, st
 	case a != nil && a.ParentObject != 0 && !c.AutomaticSerialization:
 		return 0, StatusWdfParentAssignmentNotAllowed // WDFI-4
 	}
 	if st := checkAttributes(a, false); st.Failed() {
 		return 0, st
-	}
-	if a != nil && a.SynchronizationScope > SynchronizationScopeInherit {
-		return 0, StatusWdfSynchronizationScopeInvalid
 	}
 	parent = s.parentOr(a, dev)
 	if st := s.checkInterruptTime(dev, c); st.Failed() {
@@ -175,12 +206,52 @@ func (s *Sys) checkInterruptConfig(dev id, c *InterruptConfig, a *ObjectAttribut
 		return 0, StatusInvalidParameter // WDFI-9
 	case c.WaitLock != 0 && !c.PassiveHandling, c.SpinLock != 0 && c.PassiveHandling:
 		return 0, StatusInvalidParameter // WDFI-10
-	case c.PassiveHandling:
-		s.Unsupported("passive-level interrupts (WDF_INTERRUPT_CONFIG.PassiveHandling)")
-	case c.ReportInactiveOnPowerDown == True:
-		s.Unsupported("WDF_INTERRUPT_CONFIG.ReportInactiveOnPowerDown")
+	case c.CanWakeDevice && !c.PassiveHandling:
+		return 0, StatusInvalidParameter // WDFI-8
+	case c.InterruptRaw != nil && s.f.m.Profile().FrameworkVerifier:
+		return parent, s.validateResources(dev, c)
 	}
 	return parent, StatusSuccess
+}
+
+// validateResources does the checks of WDFI-11, with the framework's verifier only:
+// the descriptors are a pair of the framework's, unmodified, and not in use.
+func (s *Sys) validateResources(dev id, c *InterruptConfig) NTSTATUS {
+	f := s.f
+	refuse := func(format string, args ...any) NTSTATUS {
+		s.verifierBreak("interrupt resource", "WDFI-11", format, args...)
+		return StatusInvalidParameter
+	}
+	raw, translated := f.resourcesOf(s.device(dev).raw), f.resourcesOf(s.device(dev).translated)
+	n := slices.IndexFunc(translated, func(r Resource) bool { return r.Row == c.InterruptTranslated.Row })
+	switch {
+	case n < 0:
+		return refuse("InterruptTranslated is not a descriptor that the framework has handed out")
+	case n >= len(raw) || raw[n].Row != c.InterruptRaw.Row:
+		return refuse("InterruptRaw is not the raw descriptor of InterruptTranslated")
+	case translated[n] != *c.InterruptTranslated, raw[n] != *c.InterruptRaw:
+		return refuse("the driver has changed a descriptor of its resources")
+	case raw[n].Type != CmResourceTypeInterrupt || translated[n].Type != CmResourceTypeInterrupt:
+		return refuse("the descriptors are not of an interrupt")
+	}
+	used := 0
+	for i := range f.interrupts {
+		in := &f.interrupts[i]
+		switch {
+		case in.device != dev || f.objects[in.object].state != live:
+		case in.resource != translated[n].Row:
+			if used > 0 {
+				return refuse("the interrupts of one message descriptor are not created one after the other")
+			}
+		case in.canWake && c.PassiveHandling, in.passive && c.CanWakeDevice:
+			return StatusInvalidParameter // traced only
+		case translated[n].Flags&CmResourceInterruptMessage != 0:
+			if used++; used > int(raw[n].MessageCount) { // one more than there are messages passes
+				return refuse("all interrupts of the message descriptor are created already")
+			}
+		}
+	}
+	return StatusSuccess
 }
 
 // checkInterruptTime does the checks of WDFI-5 to WDFI-8: what is allowed in
@@ -195,8 +266,8 @@ func (s *Sys) checkInterruptTime(dev id, c *InterruptConfig) NTSTATUS {
 		if c.InterruptRaw == nil || c.InterruptTranslated == nil || c.ShareVector != UseDefault {
 			return StatusInvalidDeviceState
 		}
-		if c.CanWakeDevice {
-			s.Unsupported("wake interrupts (WDF_INTERRUPT_CONFIG.CanWakeDevice)")
+		if d := s.device(dev); c.CanWakeDevice && (c.InterruptTranslated.Flags&CmResourceInterruptWakeHint == 0 || !d.powerPolicyOwner || d.parent != 0) {
+			return StatusInvalidParameter // WDFI-8
 		}
 	default:
 		return StatusInvalidDeviceState
@@ -204,26 +275,21 @@ func (s *Sys) checkInterruptTime(dev id, c *InterruptConfig) NTSTATUS {
 	return StatusSuccess
 }
 
-// assign takes over a translated descriptor (WDFI-16).
-func (in *interrupt) assign(r *Resource, message uint32) {
-	in.vector, in.irql, in.syncIRQL = uint8(r.Vector+message), r.Level, r.Level
-	in.affinity = r.Affinity
-	in.latched = r.Flags&CmResourceInterruptLatched != 0
-	in.message = r.Flags&CmResourceInterruptMessage != 0
-	in.shared = r.ShareDisposition == CmResourceShareShared
-}
-
-// messageOffset returns which message of a multi-message descriptor an object
-// made in EvtDevicePrepareHardware gets: the next one.
-func (s *Sys) messageOffset(dev id, r *Resource, self id) (n uint32) {
-	for i := range s.f.interrupts {
-		in := &s.f.interrupts[i]
-		if in.device == dev && in.object != self && in.prepare && in.message &&
-			uint32(in.vector) >= r.Vector && uint32(in.vector) < r.Vector+uint32(r.MessageCount) {
-			n++
-		}
+// assign takes over a pair of descriptors (WDFI-16). The vector of an object that
+// has one of several messages is the first one and the object's number.
+func (in *interrupt) assign(raw, translated *Resource) {
+	in.resource = translated.Row
+	in.vector = uint8(translated.Vector)
+	in.message = translated.Flags&CmResourceInterruptMessage != 0
+	if in.message && raw.MessageCount > 1 {
+		in.vector += uint8(in.number)
 	}
-	return n
+	if !in.passive {
+		in.irql, in.syncIRQL = translated.Level, translated.Level
+	}
+	in.affinity = translated.Affinity
+	in.latched = translated.Flags&CmResourceInterruptLatched != 0
+	in.shared = translated.ShareDisposition == CmResourceShareShared
 }
 
 // pointer reports whether the framework knows the KINTERRUPT.
@@ -238,16 +304,31 @@ func (s *Sys) interrupt(h WDFINTERRUPT) (*interrupt, int32) {
 // interruptThunk is the service routine that the framework connects (INT-21,
 // INT-22): (KINTERRUPT, number of the row, message).
 func (s *Sys) interruptThunk(a kernel.Args) uint64 {
-	in := &s.f.interrupts[a[1]]
+	row := &s.f.interrupts[a[1]]
+	in := *row
 	early := in.latched && !in.message
 	switch {
 	case early && in.disconnecting, !early && !in.stored:
 		s.note(trace.Note, s.f.m.NameOf(uint64(in.object.handle())), "the framework drops an interrupt during connect or disconnect")
 		return 0
 	case early:
-		in.captured = true
+		row.captured = true
 	}
-	return s.call("EvtInterruptIsr", in.isr, uint64(in.object.handle()), a[2])
+	if in.canWake {
+		return s.wakeISR(int32(a[1]))
+	}
+	return s.callISR(&in)
+}
+
+// callISR calls EvtInterruptIsr, with the wait lock of a passive-level interrupt.
+func (s *Sys) callISR(in *interrupt) uint64 {
+	isr := func() uint64 {
+		return s.call("EvtInterruptIsr", in.isr, uint64(in.object.handle()), uint64(in.number))
+	}
+	if in.passive {
+		return s.underWaitLock(in.wait, isr)
+	}
+	return isr()
 }
 
 // WdfInterruptQueueDpcForIsr queues the interrupt's EvtInterruptDpc. TRUE: newly
@@ -291,7 +372,7 @@ func (s *Sys) WdfInterruptQueueWorkItemForIsr(h WDFINTERRUPT) bool {
 		s.Report(kernel.Finding{Rule: "WdfInterruptQueueWorkItemForIsr without EvtInterruptWorkItem", Clause: "QW-4",
 			Text: "no EvtInterruptWorkItem is registered"})
 		if s.IRQL() <= DispatchLevel {
-			s.BugCheck(0xD1, [4]uint64{0, uint64(s.IRQL()), 0, 0}, "QW-4", "the framework uses a work item that does not exist")
+			s.nullInFramework("QW-4", "WdfInterruptQueueWorkItemForIsr uses a work item that does not exist")
 		}
 	}
 	if s.IRQL() > DispatchLevel {
@@ -407,6 +488,10 @@ func (s *Sys) WdfInterruptWdmGetInterrupt(h WDFINTERRUPT) uint64 {
 
 // rundownInterrupt is the disposal of an interrupt (WDFI-33).
 func (s *Sys) rundownInterrupt(n int32) {
+	if in := &s.f.interrupts[n]; in.connection != 0 {
+		s.verifierBreak("interrupt deleted while it is connected", "WDFI-29", "%s was connected in Dx by WdfInterruptEnable, and nothing has "+
+			"disconnected it", s.f.m.NameOf(uint64(in.object.handle())))
+	}
 	s.FlushDPCs()
 	s.flushInterruptWork(n)
 }

@@ -75,7 +75,11 @@ func TestWDFI2to10CreateInDeviceAdd(t *testing.T) {
 			}, wdf.StatusWdfSynchronizationScopeInvalid},
 			{"WDFI-4 scope none", func(c *wdf.InterruptConfig, a *wdf.ObjectAttributes) {
 				a.SynchronizationScope = wdf.SynchronizationScopeNone
-			}, wdf.StatusWdfSynchronizationScopeInvalid},
+			}, wdf.StatusSuccess},
+			{"WDFI-4 scope invalid", func(c *wdf.InterruptConfig, a *wdf.ObjectAttributes) {
+				a.SynchronizationScope = -1
+			}, wdf.StatusWdfObjectAttributesInvalid},
+			{"WDFI-4 attribute size", func(c *wdf.InterruptConfig, a *wdf.ObjectAttributes) { a.Size = 48 }, wdf.StatusInfoLengthMismatch},
 			{"WDFI-6 raw", func(c *wdf.InterruptConfig, a *wdf.ObjectAttributes) { c.InterruptRaw = raw }, wdf.StatusInvalidParameter},
 			{"WDFI-6 translated", func(c *wdf.InterruptConfig, a *wdf.ObjectAttributes) { c.InterruptTranslated = raw }, wdf.StatusInvalidParameter},
 			{"WDFI-6 wake", func(c *wdf.InterruptConfig, a *wdf.ObjectAttributes) { c.CanWakeDevice = true }, wdf.StatusInvalidParameter},
@@ -101,12 +105,17 @@ func TestWDFI2to10CreateInDeviceAdd(t *testing.T) {
 // In EvtDevicePrepareHardware resources are needed (WDFI-7), and at any other
 // time interrupts cannot be made (WDFI-5).
 func TestWDFI5WDFI7CreateInPrepareHardware(t *testing.T) {
-	withResources := func(c *wdf.InterruptConfig) {
-		r := wdf.Resource{Type: wdf.CmResourceTypeInterrupt, Level: 6, Vector: 0x61, Affinity: 1, Flags: 3, MessageCount: 1}
-		c.InterruptRaw, c.InterruptTranslated = &r, &r
-	}
-	d := driver{}
+	d := driver{resources: func(*bench) (raw, translated []wdf.Resource) {
+		r := []wdf.Resource{{Type: wdf.CmResourceTypeInterrupt, Level: 6, Vector: 0x61, Affinity: 1, Flags: 3, MessageCount: 1}}
+		return r, r
+	}}
+	var pair func(c *wdf.InterruptConfig)
+	withResources := func(c *wdf.InterruptConfig) { pair(c) }
 	d.pnp = func(b *bench, s *wdf.Sys, name string) wdf.NTSTATUS {
+		if name == "PrepareHardware" {
+			raw, translated := b.descriptors(s, 0)
+			pair = func(c *wdf.InterruptConfig) { c.InterruptRaw, c.InterruptTranslated = raw, translated }
+		}
 		if name != "PrepareHardware" {
 			tryCreate(b, s, []create{{"WDFI-5 in " + name, nil, wdf.StatusInvalidDeviceState}}, withResources)
 			return wdf.StatusSuccess
@@ -131,26 +140,6 @@ func TestWDFI5WDFI7CreateInPrepareHardware(t *testing.T) {
 	})
 }
 
-// What is not implemented says so by name.
-func TestUnsupportedInterrupts(t *testing.T) {
-	for name, change := range map[string]func(c *wdf.InterruptConfig){
-		"passive-level interrupts (WDF_INTERRUPT_CONFIG.PassiveHandling)": func(c *wdf.InterruptConfig) { c.PassiveHandling = true },
-		"WDF_INTERRUPT_CONFIG.ReportInactiveOnPowerDown":                  func(c *wdf.InterruptConfig) { c.ReportInactiveOnPowerDown = wdf.True },
-	} {
-		b := newBench(t, driver{})
-		b.stop(func(s *wdf.Sys) {
-			// A second device: its EvtDriverDeviceAdd makes the interrupt.
-			b.d.add = func(b *bench, s *wdf.Sys) {
-				c := isrOnly(b)
-				change(&c)
-				s.WdfInterruptCreate(b.device, &c, nil)
-			}
-			s.AddDevice(1)
-		})
-		b.wantFindings("not supported yet: " + name)
-	}
-}
-
 // infoText returns what WdfInterruptGetInfo tells about interrupt n.
 func infoText(b *bench, s *wdf.Sys, n int) string {
 	i := wdf.InterruptInfoInit()
@@ -160,7 +149,7 @@ func infoText(b *bench, s *wdf.Sys, n int) string {
 }
 
 // Resources go to the objects in order of creation; a multi-message descriptor
-// is spread over objects; objects without a resource stay silent (WDFI-15 to
+// is spread over objects, whose vectors are its first one and their number; objects without a resource stay silent (WDFI-15 to
 // WDFI-17); a device without enough of them starts (litmus L-52). The info is
 // there from EvtDevicePrepareHardware to EvtDeviceReleaseHardware (WDFI-18).
 func TestWDFI15to18Resources(t *testing.T) {
@@ -180,8 +169,8 @@ func TestWDFI15to18Resources(t *testing.T) {
 		"2: number 2 vector 0x0 irql 0 mode 0 polarity 0 message false share 0 set 0 group 0\n" +
 		"3: number 3 vector 0x0 irql 0 mode 0 polarity 0 message false share 0 set 0 group 0\n"
 	const assigned = "0: number 0 vector 0x61 irql 6 mode 0 polarity 0 message false share 3 set 1 group 0\n" +
-		"1: number 1 vector 0x82 irql 8 mode 1 polarity 0 message true share 1 set 11 group 0\n" +
-		"2: number 2 vector 0x83 irql 8 mode 1 polarity 0 message true share 1 set 11 group 0\n" +
+		"1: number 1 vector 0x83 irql 8 mode 1 polarity 0 message true share 1 set 11 group 0\n" +
+		"2: number 2 vector 0x84 irql 8 mode 1 polarity 0 message true share 1 set 11 group 0\n" +
 		"3: number 3 vector 0x0 irql 0 mode 0 polarity 0 message false share 0 set 0 group 0\n"
 	scenario(t, d, func(b *bench) {
 		clear(infos)
@@ -203,7 +192,7 @@ func TestWDFI15to18Resources(t *testing.T) {
 			b.status("StartDevice", s.StartDevice(b.device, raw, translated), wdf.StatusSuccess)
 		})
 		b.wantSteps("PrepareHardware D0Entry connect0 enable0 connect1 enable1 connect2 enable2 D0EntryPostInterruptsEnabled SelfManagedIoInit")
-		b.SendMessage(0x83)
+		b.SendMessage(0x84)
 		b.run()
 		b.wantSteps("isr2")
 		b.do(func(s *wdf.Sys) { // L-52: the lock of an object without a resource
@@ -332,6 +321,13 @@ func TestWDFI32WDFI33EndOfInterrupts(t *testing.T) {
 		}
 	}
 	d := driver{
+		resources: func(*bench) (raw, translated []wdf.Resource) {
+			for n := range 3 {
+				raw = append(raw, wdf.Resource{Type: wdf.CmResourceTypeInterrupt, ShareDisposition: wdf.CmResourceShareDeviceExclusive,
+					Level: 6, Vector: uint32(0x60 + n), Affinity: 1, Flags: 3, MessageCount: 1})
+			}
+			return raw, raw
+		},
 		add: func(b *bench, s *wdf.Sys) {
 			c := isrOnly(b)
 			_, st := s.WdfInterruptCreate(b.device, &c, end(b, "A"))
@@ -343,9 +339,7 @@ func TestWDFI32WDFI33EndOfInterrupts(t *testing.T) {
 			}
 			for n := range 2 {
 				c := isrOnly(b)
-				r := &wdf.Resource{Type: wdf.CmResourceTypeInterrupt, ShareDisposition: wdf.CmResourceShareDeviceExclusive,
-					Level: 6, Vector: uint32(0x61 + n), Affinity: 1, Flags: 3, MessageCount: 1}
-				c.InterruptRaw, c.InterruptTranslated = r, r
+				c.InterruptRaw, c.InterruptTranslated = b.descriptors(s, n+1)
 				i, st := s.WdfInterruptCreate(b.device, &c, end(b, fmt.Sprint("P", n)))
 				b.status("WdfInterruptCreate", st, wdf.StatusSuccess)
 				b.interrupts = append(b.interrupts, i)

@@ -57,6 +57,7 @@ func (s *Sys) memory(h WDFMEMORY) *memory {
 func (s *Sys) WdfMemoryCreate(a *ObjectAttributes, poolType, tag uint32, size uint64) (WDFMEMORY, uint64, NTSTATUS) {
 	s.Enter(svcWdfMemoryCreate, uint64(poolType), size)
 	parent := s.parentOr(a, s.f.theDriver())
+	s.adviseParent("ParentObjectCheck", a)
 	limit := uint8(DispatchLevel)
 	if poolType&1 != 0 {
 		limit = APCLevel
@@ -92,6 +93,7 @@ func (s *Sys) WdfMemoryCreatePreallocated(a *ObjectAttributes, buffer, size uint
 	s.Enter(svcWdfMemoryCreatePreallocated, buffer, size)
 	parent := s.parentOr(a, s.f.theDriver())
 	s.requirePointer(buffer != 0, "Buffer")
+	s.adviseParent("ParentObjectCheck", a)
 	s.Step()
 	st := checkAttributes(a, false)
 	if size == 0 {

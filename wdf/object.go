@@ -107,9 +107,13 @@ const (
 	SynchronizationScopeNone    SynchronizationScope = 4
 )
 
+// ObjectAttributesSize is the size of WDF_OBJECT_ATTRIBUTES in bytes.
+const ObjectAttributesSize = 56
+
 // ObjectAttributes is WDF_OBJECT_ATTRIBUTES. A nil pointer means none; a zero
-// ExecutionLevel or SynchronizationScope means inherit.
+// ExecutionLevel or SynchronizationScope means inherit, a zero Size the right one.
 type ObjectAttributes struct {
+	Size                 uint32
 	EvtCleanupCallback   Callback
 	EvtDestroyCallback   Callback
 	ExecutionLevel       ExecutionLevel
@@ -204,6 +208,9 @@ func (s *Sys) invalidHandle(h Handle, want Type, i id) {
 // requirePointer is bug check 0x10D/4 for a pointer that must not be NULL
 // (OBJ-19). Its parameter 3 is the routine that made the call.
 func (s *Sys) requirePointer(ok bool, what string) {
+	if ok && s.noResult != "" { // the place for the handle is checked with the others
+		ok, what = false, s.noResult
+	}
 	if !ok {
 		s.BugCheck(0x10D, [4]uint64{4, 0, s.Caller()}, "OBJ-19", what+" is NULL, but required")
 	}
@@ -213,10 +220,11 @@ func (s *Sys) requirePointer(ok bool, what string) {
 // execution level may be named depends on the object. No routine outside the
 // queues allows a synchronization scope here.
 func checkAttributes(a *ObjectAttributes, levelAllowed bool) NTSTATUS {
+	if st := a.checkShape(); st.Failed() {
+		return st
+	}
 	switch {
 	case a == nil:
-	case a.ContextSizeOverride > 0 && (a.ContextType == nil || a.ContextSizeOverride < a.ContextType.Size):
-		return StatusWdfObjectAttributesInvalid
 	case a.ExecutionLevel < 0 || a.ExecutionLevel > ExecutionLevelDispatch,
 		a.SynchronizationScope < 0 || a.SynchronizationScope > SynchronizationScopeNone:
 		return StatusWdfObjectAttributesInvalid
@@ -224,6 +232,18 @@ func checkAttributes(a *ObjectAttributes, levelAllowed bool) NTSTATUS {
 		return StatusWdfSynchronizationScopeInvalid
 	case a.ExecutionLevel > ExecutionLevelInherit && !levelAllowed:
 		return StatusWdfExecutionLevelInvalid
+	}
+	return StatusSuccess
+}
+
+// checkShape does the checks that come before that of the parent.
+func (a *ObjectAttributes) checkShape() NTSTATUS {
+	switch {
+	case a == nil:
+	case a.Size != 0 && a.Size != ObjectAttributesSize:
+		return StatusInfoLengthMismatch
+	case a.ContextSizeOverride > 0 && (a.ContextType == nil || a.ContextSizeOverride < a.ContextType.Size):
+		return StatusWdfObjectAttributesInvalid
 	}
 	return StatusSuccess
 }

@@ -95,19 +95,23 @@ func (s *Sys) startHardware(dev id, raw, translated []Resource) NTSTATUS {
 
 // powerUp brings a device from a low-power state to D0 (WDFI-22).
 func (s *Sys) powerUp(dev id, from PowerState) NTSTATUS {
+	defer s.watchPower(dev, from)()
+	defer s.watchStates(dev)()
 	h := uint64(dev.handle())
 	c := s.device(dev).callbacks
 	s.pnpNote(dev, "power up from %s", from)
 	if st := s.callStatus("EvtDeviceD0Entry", c.EvtDeviceD0Entry, h, uint64(from)); st.Failed() {
+		s.d0EntryFailed(dev, from)
 		return st // EvtDeviceD0Exit is not called (PWR-6)
 	}
 	s.device(dev).power = PowerDeviceD0
-	st := s.connectInterrupts(dev)
+	s.wakeEnteringD0(dev)
+	st := s.connectInterrupts(dev, s.powerUpFlags(dev, from))
 	if !st.Failed() {
 		st = s.callStatus("EvtDeviceD0EntryPostInterruptsEnabled", c.EvtDeviceD0EntryPostInterruptsEnabled, h, uint64(from))
 	}
 	if st.Failed() {
-		s.disableInterrupts(dev, true)
+		s.disconnectInterrupts(dev, notifyForce)
 		s.exitD0(dev, PowerDeviceD3Final)
 		return st
 	}
@@ -146,25 +150,50 @@ func (s *Sys) suspendSelfManaged(dev id) {
 	}
 }
 
+// powerUpFlags says why the interrupts are connected.
+func (s *Sys) powerUpFlags(dev id, from PowerState) notify {
+	switch {
+	case from == PowerDeviceD3Final:
+		return 0
+	case s.device(dev).notPowerPageable:
+		return notifyNP
+	}
+	return notifyPowerUp
+}
+
+// d0EntryFailed disconnects what stayed connected in Dx (WAKE-5, PWR-6).
+func (s *Sys) d0EntryFailed(dev id, from PowerState) {
+	if from == PowerDeviceD3Final {
+		return
+	}
+	s.wakeD0EntryFailed(dev)
+	if s.device(dev).notPowerPageable {
+		s.disconnectInterrupts(dev, notifyForce)
+	} else {
+		s.disconnectInterrupts(dev, notifyForce|notifyInactive)
+	}
+}
+
 // connectInterrupts connects and enables the interrupts in creation order; the
 // first failure ends the walk.
-func (s *Sys) connectInterrupts(dev id) NTSTATUS {
+func (s *Sys) connectInterrupts(dev id, why notify) NTSTATUS {
 	for n := range s.f.interrupts {
 		if s.f.interrupts[n].device != dev {
 			continue
 		}
-		if st := s.connectInterrupt(n); st.Failed() {
+		if st := s.connectInterrupt(n, why); st.Failed() {
 			return st
 		}
 	}
 	return StatusSuccess
 }
 
-// disableInterrupts disables the interrupts in reverse creation order.
-func (s *Sys) disableInterrupts(dev id, disconnect bool) {
+// disconnectInterrupts disables and disconnects the interrupts in reverse creation
+// order.
+func (s *Sys) disconnectInterrupts(dev id, why notify) {
 	for n := len(s.f.interrupts) - 1; n >= 0; n-- {
 		if s.f.interrupts[n].device == dev {
-			s.disableInterrupt(n, disconnect)
+			s.disconnectInterrupt(n, why)
 		}
 	}
 }
@@ -172,6 +201,7 @@ func (s *Sys) disableInterrupts(dev id, disconnect bool) {
 // powerDown brings a device from D0 to a low-power state (WDFI-24). After a
 // surprise removal the queues stop before self-managed I/O (PWR-7).
 func (s *Sys) powerDown(dev id, to PowerState, surprise bool) {
+	defer s.watchPower(dev, to)()
 	h := uint64(dev.handle())
 	c := s.device(dev).callbacks
 	s.pnpNote(dev, "power down to %s", to)
@@ -182,9 +212,35 @@ func (s *Sys) powerDown(dev id, to PowerState, surprise bool) {
 		s.suspendSelfManaged(dev)
 		s.stopQueues(dev)
 	}
+	defer s.watchStates(dev)()
+	if to != PowerDeviceD3Final {
+		s.wakeLeavingD0(dev)
+	}
 	s.callStatus("EvtDeviceD0ExitPreInterruptsDisabled", c.EvtDeviceD0ExitPreInterruptsDisabled, h, uint64(to))
-	s.disableInterrupts(dev, to == PowerDeviceD3Final || !s.device(dev).notPowerPageable)
+	s.disconnectInterrupts(dev, s.powerDownFlags(dev, to))
 	s.exitD0(dev, to)
+}
+
+// powerDownFlags says why the interrupts are disconnected.
+func (s *Sys) powerDownFlags(dev id, to PowerState) notify {
+	switch d := s.device(dev); {
+	case to == PowerDeviceD3Final:
+		return notifyForce
+	case d.notPowerPageable:
+		return notifyNP
+	case d.armed:
+		return notifyPowerDown | notifyArmed
+	}
+	return notifyPowerDown
+}
+
+// removalInDx disconnects what is still connected in Dx (PWR-7).
+func (s *Sys) removalInDx(dev id) {
+	if s.device(dev).notPowerPageable {
+		s.disconnectInterrupts(dev, notifySurprise)
+	} else {
+		s.disconnectInterrupts(dev, notifyForce|notifyInactive)
+	}
 }
 
 func (s *Sys) exitD0(dev id, to PowerState) {
@@ -243,6 +299,45 @@ func (s *Sys) leaveSleep(dev id) NTSTATUS {
 	return s.returnToD0(dev)
 }
 
+// Rebalance stops a started device, which EvtDeviceQueryStop can refuse, and
+// starts it again with other resources (WDFI-34).
+func (s *Sys) Rebalance(h WDFDEVICE, raw, translated []Resource) NTSTATUS {
+	dev := s.lookup(h, TypeDevice)
+	if !s.lockPnpFor(dev) {
+		return StatusNoSuchDevice
+	}
+	s.pnpNote(dev, "stop device")
+	st := s.stopDevice(dev)
+	if !st.Failed() {
+		st = s.startDevice(dev, raw, translated)
+	}
+	s.unlockPnp()
+	return st
+}
+
+// stopDevice asks the driver and then takes the device out of D0 and its resources
+// back.
+func (s *Sys) stopDevice(dev id) NTSTATUS {
+	s.lockPower(dev)
+	s.ensureAwake(dev)
+	d := s.device(dev)
+	st := StatusInvalidDeviceState
+	if d.notStoppable == 0 && d.pnp == pnpStarted {
+		st = s.callStatus("EvtDeviceQueryStop", d.callbacks.EvtDeviceQueryStop, uint64(dev.handle()))
+	}
+	if !st.Failed() {
+		s.stopIdlePolicy(dev)
+		if s.device(dev).power == PowerDeviceD0 {
+			s.powerDown(dev, PowerDeviceD3Final, false)
+		} else {
+			s.removalInDx(dev)
+		}
+		s.releaseHardware(dev)
+	}
+	s.unlockPower(dev)
+	return st
+}
+
 // RemoveDevice is an orderly removal: EvtDeviceQueryRemove, which can refuse,
 // power-down, EvtDeviceReleaseHardware, and the end of the device object. The
 // children of the device are asked and removed before it.
@@ -294,7 +389,7 @@ func (s *Sys) leaveForEver(dev id, surprise bool) {
 	if s.device(dev).power == PowerDeviceD0 {
 		s.powerDown(dev, PowerDeviceD3Final, surprise)
 	} else {
-		s.disableInterrupts(dev, true)
+		s.removalInDx(dev)
 	}
 	s.endDevice(dev)
 	s.unlockPower(dev)
@@ -328,6 +423,7 @@ func (s *Sys) surpriseRemove(dev id) {
 
 // endDevice does what follows the last power-down.
 func (s *Sys) endDevice(dev id) {
+	end := s.watchPower(dev, PowerDeviceD3Final)
 	h := uint64(dev.handle())
 	s.releaseHardware(dev)
 	c := s.device(dev).callbacks
@@ -340,6 +436,7 @@ func (s *Sys) endDevice(dev id) {
 	if selfManaged {
 		s.callStatus("EvtDeviceSelfManagedIoCleanup", c.EvtDeviceSelfManagedIoCleanup, h)
 	}
+	end()
 	s.device(dev).pnp = pnpRemoved
 	s.endChildren(dev)
 	s.deleteObject(dev)

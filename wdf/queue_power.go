@@ -216,7 +216,12 @@ func (s *Sys) tellStop(q queueID) {
 	row.stopTold, row.inStop = true, true
 	s.SetPosition(position(atStop, r))
 	s.callback(p.serial, "EvtIoStop", p.evtStop, uint64(p.object.handle()), uint64(object.handle()), uint64(action))
-	f.requests[r].inStop = false
+	row = &f.requests[r]
+	row.inStop = false
+	if row.owned && row.answer == notAnswered {
+		s.advise("EvtIoStopCompleteOrStopAck", "IOQ-12", "EvtIoStop returns and has neither completed %s nor acknowledged the stop: the device "+
+			"leaves D0 when the request ends", f.requestName(r))
+	}
 	s.dereference(object)
 	s.SetPosition(atHead)
 	s.Step()

@@ -77,18 +77,103 @@ func TestIOQ12WithoutEvtIoStop(t *testing.T) {
 	})
 }
 
-// A request that nobody answers for keeps the device in D0 for ever.
+// A request that nobody answers for keeps the device in D0 until the power manager
+// stops the system: 0x9F/3 for a power IRP, 0x9F/4 for a removal; the rule is
+// DrvAckIoStop. Without EvtIoStop it is the same, but no rule. Another request, that
+// is completed in time, keeps the rule.
 func TestIOQ12NoAnswer(t *testing.T) {
-	spec := queueSpec{stop: func(*ioBench, *wdf.Sys, wdf.WDFREQUEST, int, uint32) {}}
-	ioScenario(t, driver{}, []queueSpec{spec}, func(x *ioBench) {
+	silent := queueSpec{stop: func(*ioBench, *wdf.Sys, wdf.WDFREQUEST, int, uint32) {}}
+	sleep := func(s *wdf.Sys, x *ioBench) { s.SetPower(x.bench.device, wdf.PowerDeviceD3) }
+	for _, c := range []struct {
+		name   string
+		spec   queueSpec
+		change func(s *wdf.Sys, x *ioBench)
+		kind   uint64
+		rule   string
+	}{
+		{"IOQ-12 no answer", silent, sleep, 3, "DrvAckIoStop"},
+		{"IOQ-12 no EvtIoStop", queueSpec{}, sleep, 3, ""},
+		{"IOQ-12 removal", silent, func(s *wdf.Sys, x *ioBench) { s.RemoveDevice(x.bench.device) }, 4, "DrvAckIoStop"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			ioScenario(t, driver{}, []queueSpec{c.spec}, func(x *ioBench) {
+				x.sendReads(1)
+				x.stop(func(s *wdf.Sys) { c.change(s, x) })
+				f := x.Findings()[0]
+				if f.Rule != c.rule || !strings.Contains(f.Text, "the requests that it has") {
+					t.Errorf("rule %q: %s", f.Rule, f.Text)
+				}
+				x.wantBugCheck("IOQ-12", 0x9F, c.kind)
+			})
+		})
+	}
+	ioScenario(t, driver{}, []queueSpec{silent}, func(x *ioBench) {
 		x.sendReads(1)
-		x.spawn(0, func(s *wdf.Sys) { s.SetPower(x.bench.device, wdf.PowerDeviceD3) })
-		if r := x.Run(); r != kernel.Stuck {
-			t.Errorf("the run ended: %s", r)
+		x.spawn(0, func(s *wdf.Sys) { sleep(s, x) })
+		x.do(func(s *wdf.Sys) {
+			s.KeDelayExecutionThread(kernel.After(500_000_000_000))
+			s.WdfRequestComplete(x.sent[0], 0)
+		})
+	})
+}
+
+// A flush that never ends: the DPC of the power-down's flush spins for ever, which
+// the DPC watchdog finds first; a work item that never ends ends in 0x9F (PWR-4).
+func TestPWR4HangInD0Exit(t *testing.T) {
+	hang := func(b *bench, s *wdf.Sys, _ wdf.WDFINTERRUPT) { s.BusyWait("nothing", func() bool { return false }) }
+	b := newBench(t, driver{processors: 2, interrupts: []interrupt{{vector: 0x51, dpc: hang, affinity: 2}}})
+	b.startDevice()
+	b.spawn(0, func(s *wdf.Sys) {
+		b.SendMessage(0x51)
+		s.KeDelayExecutionThread(kernel.After(1_000_000))
+		s.SetPower(b.device, wdf.PowerDeviceD3)
+	})
+	b.Run()
+	b.wantBugCheck("WD-1", 0x133, 0)
+
+	var event uint64
+	wait := func(b *bench, s *wdf.Sys, _ wdf.WDFINTERRUPT) { s.KeWaitForSingleObject(event, kernel.Forever) }
+	b = newBench(t, one(interrupt{work: wait}))
+	event = b.Mem.Alloc(kernel.EventSize, 0, false, 0)
+	b.startDevice()
+	b.stop(func(s *wdf.Sys) {
+		s.KeInitializeEvent(event, kernel.NotificationEvent, false)
+		b.SendMessage(0x51)
+		s.KeDelayExecutionThread(kernel.After(1_000_000))
+		s.SetPower(b.device, wdf.PowerDeviceD3)
+	})
+	b.wantBugCheck("IOQ-12", 0x9F, 3)
+}
+
+// A state function that takes ten minutes: of a device that is not power-pageable
+// the framework's own watchdog barks (WD-6), of another one the power manager's.
+func TestWD6PowerRoutineTimedOut(t *testing.T) {
+	for _, pageless := range []bool{true, false} {
+		slow := false
+		d := driver{pageless: pageless}
+		d.pnp = func(_ *bench, s *wdf.Sys, name string) wdf.NTSTATUS {
+			if name == "D0Exit" && slow {
+				s.KeDelayExecutionThread(kernel.After(601_000_000_000))
+			}
+			return wdf.StatusSuccess
 		}
-		if w := strings.Join(x.Waiters(), "; "); !strings.Contains(w, "acknowledge the requests") || !strings.Contains(w, "0x9F") {
-			t.Errorf("waiting: %s", w)
+		b := newBench(t, d)
+		b.startDevice()
+		slow = true
+		b.stop(func(s *wdf.Sys) { s.SetPower(b.device, wdf.PowerDeviceD3) })
+		if pageless {
+			b.wantBugCheck("WD-6", 0x10D, 1)
+		} else {
+			b.wantBugCheck("IOQ-12", 0x9F, 3)
 		}
+	}
+	// Nine minutes are in order.
+	scenario(t, driver{pageless: true, pnp: func(_ *bench, s *wdf.Sys, name string) wdf.NTSTATUS {
+		s.KeDelayExecutionThread(kernel.After(540_000_000_000))
+		return wdf.StatusSuccess
+	}, few: true}, func(b *bench) {
+		b.startDevice()
+		b.power(wdf.PowerDeviceD3)
 	})
 }
 

@@ -373,7 +373,10 @@ func TestQW4NoCallback(t *testing.T) {
 	})
 	b := newBench(t, one(interrupt{dpc: nothing}))
 	b.stop(func(s *wdf.Sys) { queueWork(b, s) })
-	b.wantFindings(rule, "bug check 0xD1 DRIVER_IRQL_NOT_LESS_OR_EQUAL (0x0, 0x0, 0x0, 0x0)")
+	b.wantFindings(rule, "bug check 0x7E SYSTEM_THREAD_EXCEPTION_NOT_HANDLED (0x0, 0x0, 0x0, 0x0)")
+	b = newBench(t, one(interrupt{dpc: nothing}))
+	b.stop(func(s *wdf.Sys) { atDispatch(s, func() { queueWork(b, s) }) })
+	b.wantFindings(rule, "bug check 0xD1 DRIVER_IRQL_NOT_LESS_OR_EQUAL (0x0, 0x2, 0x0, 0x0)")
 }
 
 // A callback that returns at raised IRQL is bug check 0xE1 (QW-5).

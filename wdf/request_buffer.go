@@ -118,6 +118,7 @@ func (s *Sys) freeBuffers(r requestID) {
 		s.returnOutput(row)
 	}
 	if row.systemBuffer != 0 {
+		f.m.SetName(row.systemBuffer, "the buffer of "+f.requestName(r)+", which is completed: rule BufAfterReqCompleted")
 		s.FreeBlock(row.systemBuffer)
 	}
 	s.FreeMDL(row.systemMDL)

@@ -63,6 +63,10 @@ func (s *Sys) completeByDriver(h WDFREQUEST, status NTSTATUS, information *uint6
 func (s *Sys) verifyCompletion(r requestID, status NTSTATUS) {
 	f := s.f
 	row := &f.requests[r]
+	if s.Inside("EvtDeviceSurpriseRemoval") {
+		s.Report(kernel.Finding{Rule: "EvtSurpriseRemoveNoRequestComplete", Clause: "PWR-7", Text: f.requestName(r) +
+			" is completed in EvtDeviceSurpriseRemoval, which is not synchronized with the queues: complete it in EvtIoStop"})
+	}
 	switch {
 	case !row.marked || row.cancelTold:
 	case row.unmarkFailed:

@@ -217,7 +217,7 @@ func TestIOQ6CompletionLevelAndStatus(t *testing.T) {
 	}
 	ioScenario(t, driver{}, at(5, 0), func(x *ioBench) {
 		x.stop(func(s *wdf.Sys) { x.send(s, read4) })
-		x.wantFindings("KmdfIrql", x.Findings()[1].Title())
+		x.wantFindings("KmdfIrql2", x.Findings()[1].Title())
 		if f := x.Findings()[1]; f.Code != 0xC9 || f.Params[0] != 0xE || f.Params[1] != 5 || f.Clause != "IOQ-6" {
 			t.Errorf("got %s (%s)", f.Title(), f.Clause)
 		}

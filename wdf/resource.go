@@ -14,8 +14,10 @@ const (
 
 // Flags of an interrupt resource.
 const (
-	CmResourceInterruptLatched = 0x1
-	CmResourceInterruptMessage = 0x2
+	CmResourceInterruptLatched        = 0x1
+	CmResourceInterruptMessage        = 0x2
+	CmResourceInterruptPolicyIncluded = 0x4  // of a requirement: it has a policy already (WDFI-19)
+	CmResourceInterruptWakeHint       = 0x20 // the interrupt can wake the device (WDFI-8)
 )
 
 // Share dispositions.
@@ -35,6 +37,10 @@ type Resource struct {
 	Vector           uint32 // interrupt
 	Affinity         uint64 // interrupt: processor set
 	MessageCount     uint16 // raw message interrupt: number of messages
+
+	// Row says which descriptor of the framework's lists this is, from 1; 0: none
+	// of them. A copy keeps it, as a driver keeps the address (WDFI-11).
+	Row int32
 }
 
 // resourceList is a WDFCMRESLIST: rows of the resource table.
@@ -44,7 +50,10 @@ type resourceList struct{ first, count int32 }
 func (s *Sys) newResourceList(device id, r []Resource, name string) id {
 	f := s.f
 	f.lists = append(f.lists, resourceList{int32(len(f.resources)), int32(len(r))})
-	f.resources = append(f.resources, r...)
+	for _, d := range r {
+		d.Row = int32(len(f.resources)) + 1
+		f.resources = append(f.resources, d)
+	}
 	i := s.create(TypeResourceList, device, len(f.lists)-1, nil, name)
 	f.objects[i].noDelete = true
 	return i
@@ -56,6 +65,15 @@ func (f *Framework) resourcesOf(list id) []Resource {
 	}
 	l := f.lists[f.objects[list].index]
 	return f.resources[l.first : l.first+l.count]
+}
+
+// original returns the framework's own descriptor of which r is a copy, whatever
+// became of that; r itself if there is none.
+func (f *Framework) original(r *Resource) *Resource {
+	if r.Row < 1 || int(r.Row) > len(f.resources) {
+		return r
+	}
+	return &f.resources[r.Row-1]
 }
 
 // Resources returns the descriptors of a resource list, nil for another handle.

@@ -116,6 +116,7 @@ func (s *Sys) WdfRequestSend(h WDFREQUEST, target WDFIOTARGET, o *RequestSendOpt
 	if o.Flags&SendOptionSynchronous != 0 {
 		s.levelReport("WdfRequestSend with WDF_REQUEST_SEND_OPTION_SYNCHRONOUS", "IRQL-12", PassiveLevel)
 	}
+	s.checkSendLocks(h)
 	s.Step()
 	r, t := s.request(h), s.lookup(target, TypeIoTarget)
 	if st := s.checkSend(r, o); st.Failed() {

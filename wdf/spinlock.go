@@ -24,6 +24,7 @@ func (s *Sys) WdfSpinLockCreate(a *ObjectAttributes) (WDFSPINLOCK, NTSTATUS) {
 	s.Enter(svcWdfSpinLockCreate)
 	f := s.f
 	parent := s.parentOr(a, f.theDriver())
+	s.adviseParent("ParentObjectCheckLock", a)
 	s.Step()
 	if st := checkAttributes(a, false); st.Failed() {
 		return 0, s.LeaveStatus(st)
@@ -43,14 +44,16 @@ func (s *Sys) WdfSpinLockCreate(a *ObjectAttributes) (WDFSPINLOCK, NTSTATUS) {
 // (OBJ-16).
 func (s *Sys) WdfSpinLockAcquire(h WDFSPINLOCK) {
 	s.Enter(svcWdfSpinLockAcquire, uint64(h))
-	n := s.f.objects[s.lookup(h, TypeSpinLock)].index
+	i := s.lookup(h, TypeSpinLock)
+	n := s.f.objects[i].index
 	if s.refuseInterruptLock(h, n, "WdfSpinLockAcquire") {
 		s.LeaveVoid()
 		return
 	}
 	old := s.AcquireSpinLock(s.f.spinLocks[n].cell)
 	l := &s.f.spinLocks[n]
-	l.oldIRQL, l.owner = old, int32(s.ID())+1
+	l.oldIRQL, l.owner = old, s.self()
+	s.tookLock(lockSpin, i)
 	s.LeaveVoid()
 }
 
@@ -58,17 +61,20 @@ func (s *Sys) WdfSpinLockAcquire(h WDFSPINLOCK) {
 // does not own it: 0x10D/0xB with the verifier on (OBJ-15).
 func (s *Sys) WdfSpinLockRelease(h WDFSPINLOCK) {
 	s.Enter(svcWdfSpinLockRelease, uint64(h))
-	n := s.f.objects[s.lookup(h, TypeSpinLock)].index
+	i := s.lookup(h, TypeSpinLock)
+	n := s.f.objects[i].index
 	if s.refuseInterruptLock(h, n, "WdfSpinLockRelease") {
 		s.LeaveVoid()
 		return
 	}
 	l := &s.f.spinLocks[n]
-	if l.owner != int32(s.ID())+1 && s.f.m.Profile().FrameworkVerifier {
-		s.Stop(kernel.Finding{Code: 0x10D, Params: [4]uint64{0xB, uint64(h), 1}, Rule: "WdfSpinLockRelease", Clause: "OBJ-15",
+	if l.owner != s.self() && s.f.m.Profile().FrameworkVerifier {
+		s.Stop(kernel.Finding{Code: 0x10D, Params: [4]uint64{0xB, uint64(h), 1}, Rule: "WdfSpinlock", Clause: "OBJ-15",
 			Text: s.f.m.NameOf(uint64(h)) + " is released by a thread that does not own it"})
 	}
 	l.owner = 0
+	s.gaveLock(lockSpin, i)
+	l = &s.f.spinLocks[n]
 	s.ReleaseSpinLock(l.cell, l.oldIRQL)
 	s.LeaveVoid()
 }

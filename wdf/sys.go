@@ -68,6 +68,17 @@ const (
 type Sys struct {
 	*kernel.Thread
 	f *Framework
+
+	noResult string // see WithoutResult
+}
+
+// WithoutResult calls f, a routine that makes an object, for a driver that has
+// passed NULL as the place for its handle, called what: bug check 0x10D/4 after
+// the handles were checked.
+func (s *Sys) WithoutResult(what string, f func()) {
+	s.noResult = what
+	defer func() { s.noResult = "" }()
+	f()
 }
 
 // Framework is the framework on one machine. It is a kernel.Component.
@@ -137,7 +148,7 @@ func (s *Sys) levelBreak(routine, clause string, limit uint8) bool {
 		s.levelReport(routine, clause, limit)
 		return false
 	}
-	s.verifierBreak("KmdfIrql", clause, "%s is called at %s, allowed is <= %s: it returns without doing anything",
+	s.verifierBreak(s.KmdfIrqlRule(), clause, "%s is called at %s, allowed is <= %s: it returns without doing anything",
 		routine, trace.LevelName(irql), trace.LevelName(limit))
 	return true
 }
@@ -145,8 +156,24 @@ func (s *Sys) levelBreak(routine, clause string, limit uint8) bool {
 // levelReport reports a call above a level where the framework does not look.
 func (s *Sys) levelReport(routine, clause string, limit uint8) {
 	if irql := s.IRQL(); irql > limit {
-		s.Report(kernel.Finding{Rule: "KmdfIrql", Clause: clause, Text: fmt.Sprintf(
+		s.Report(kernel.Finding{Rule: s.KmdfIrqlRule(), Clause: clause, Text: fmt.Sprintf(
 			"%s is called at %s, allowed is <= %s", routine, trace.LevelName(irql), trace.LevelName(limit))})
+	}
+}
+
+// advise reports what a rule advises against although nothing need go wrong, if the
+// profile asks for that.
+func (s *Sys) advise(rule, clause, format string, args ...any) {
+	if s.f.m.Profile().AdviceRules {
+		s.Report(kernel.Finding{Rule: rule, Clause: clause, Text: fmt.Sprintf(format, args...)})
+	}
+}
+
+// adviseParent advises against an object whose parent is the driver: it lives until
+// the driver is unloaded.
+func (s *Sys) adviseParent(rule string, a *ObjectAttributes) {
+	if a == nil || a.ParentObject == 0 {
+		s.advise(rule, "OBJ-1", "%s without a ParentObject: the object belongs to the driver and lives until that is unloaded", s.Service())
 	}
 }
 
@@ -161,7 +188,17 @@ func (s *Sys) note(k trace.Kind, name, format string, args ...any) {
 func (s *Sys) call(role string, c Callback, args ...uint64) uint64 {
 	var a kernel.Args
 	copy(a[:], args)
-	return s.Invoke(role, uint64(c), a)
+	return s.invoke(role, c, a)
+}
+
+// invoke is call with the arguments as they are. What the callback has to leave as
+// it found it is checked when it returns.
+func (s *Sys) invoke(role string, c Callback, a kernel.Args) uint64 {
+	irql, regions := s.IRQL(), s.CriticalRegions()
+	r := s.Invoke(role, uint64(c), a)
+	s.checkLocksReleased(role, c)
+	s.checkCallbackExit(role, c, irql, regions)
+	return r
 }
 
 // callStatus is call for a PnP or power callback; no callback means success.

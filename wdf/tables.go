@@ -27,6 +27,7 @@ type tables struct {
 	lists      []resourceList
 	resources  []Resource
 	waiters    []waiter
+	held       []heldLock
 
 	collections   []collectionItem
 	dmaEnablers   []dmaEnabler
@@ -69,6 +70,7 @@ func (t *tables) clone() tables {
 		lists:      slices.Clone(t.lists),
 		resources:  slices.Clone(t.resources),
 		waiters:    slices.Clone(t.waiters),
+		held:       slices.Clone(t.held),
 
 		collections:   slices.Clone(t.collections),
 		dmaEnablers:   slices.Clone(t.dmaEnablers),
@@ -131,6 +133,7 @@ func (f *Framework) AppendState(b []byte) []byte {
 	b = rows(b, f.childRows)
 	b = rows(b, f.wmiProviders)
 	b = rows(b, f.wmiInstances)
+	b = rows(b, f.held)
 	return rows(b, f.waiters)
 }
 
@@ -150,6 +153,7 @@ type thunks struct {
 	stopReached, purgeReached, cancelRoutine uint64
 	destroy, sendTimer                       uint64
 	idleTimer, idlePower, enumerate, failed  uint64
+	wake, watchdog                           uint64
 }
 
 // registerThunks gives the framework's own routines their addresses.
@@ -160,6 +164,8 @@ func (f *Framework) registerThunks() {
 	add(&f.thunks.isr, "InterruptThunk", (*Sys).interruptThunk)
 	add(&f.thunks.dpc, "InterruptDpcThunk", (*Sys).interruptDPCThunk)
 	add(&f.thunks.interruptWork, "InterruptWorkItemThunk", (*Sys).interruptWorkThunk)
+	add(&f.thunks.watchdog, "PowerWatchdog", (*Sys).watchdogWork)
+	add(&f.thunks.wake, "WakeDevice", (*Sys).wakeWork)
 	add(&f.thunks.driverDPC, "DpcThunk", (*Sys).dpcThunk)
 	add(&f.thunks.timer, "TimerDpcThunk", (*Sys).timerThunk)
 	add(&f.thunks.timerWork, "TimerWorkItemThunk", (*Sys).timerWorkThunk)
@@ -220,6 +226,10 @@ func (s *Sys) freeBody(i id) {
 	switch f.objects[i].typ {
 	case TypeInterrupt:
 		free(f.interrupts[n].kdpc)
+		free(f.interrupts[n].wakeEvent)
+		if in := &f.interrupts[n]; in.ownWait {
+			free(f.waitLocks[in.wait].event)
+		}
 	case TypeDPC:
 		free(f.dpcs[n].kdpc)
 	case TypeTimer:

@@ -235,7 +235,7 @@ func TestOBJ8StartDuringStop(t *testing.T) {
 // is stopped (OBJ-9, VER-3).
 func TestOBJ9StopInOwnCallback(t *testing.T) {
 	for level, finding := range map[wdf.ExecutionLevel]string{
-		wdf.ExecutionLevelDispatch: "verifier break: KmdfIrql",
+		wdf.ExecutionLevelDispatch: "verifier break: KmdfIrql2",
 		wdf.ExecutionLevelPassive:  "verifier break: WdfTimerStop in the timer's callback",
 	} {
 		var timer wdf.WDFTIMER
@@ -263,7 +263,7 @@ func TestOBJ9StopInOwnCallback(t *testing.T) {
 		b.forget()
 		b.do(func(s *wdf.Sys) { s.WdfTimerStart(timer, milliseconds(1)) })
 		b.want("[ false ]")
-		b.wantFindings("KmdfIrql")
+		b.wantFindings("KmdfIrql2")
 	})
 }
 

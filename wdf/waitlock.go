@@ -7,7 +7,6 @@ import (
 // waitLock is a WDFWAITLOCK.
 type waitLock struct {
 	event uint64 // KEVENT, signalled while the lock is free
-	owner int32  // thread + 1
 }
 
 var (
@@ -22,6 +21,7 @@ func (s *Sys) WdfWaitLockCreate(a *ObjectAttributes) (WDFWAITLOCK, NTSTATUS) {
 	s.Enter(svcWdfWaitLockCreate)
 	f := s.f
 	parent := s.parentOr(a, f.theDriver())
+	s.adviseParent("ParentObjectCheckLock", a)
 	s.Step()
 	if st := checkAttributes(a, false); st.Failed() {
 		return 0, s.LeaveStatus(st)
@@ -29,12 +29,42 @@ func (s *Sys) WdfWaitLockCreate(a *ObjectAttributes) (WDFWAITLOCK, NTSTATUS) {
 	if st := f.checkParent(parent); st.Failed() {
 		return 0, s.LeaveStatus(st)
 	}
+	n := s.newWaitLock()
+	i := s.create(TypeWaitLock, parent, int(n), a, "")
+	f.m.SetName(f.waitLocks[n].event, f.m.NameOf(uint64(i.handle())))
+	return i.handle(), s.LeaveStatus(StatusSuccess)
+}
+
+// newWaitLock makes a free lock and returns the number of its row.
+func (s *Sys) newWaitLock() int32 {
+	f := s.f
 	event := f.m.Mem.Alloc(kernel.EventSize, kernel.PoolTag("FxWl"), false, s.ActivationID())
 	s.InitializeEvent(event, kernel.SynchronizationEvent, true)
 	f.waitLocks = append(f.waitLocks, waitLock{event: event})
-	i := s.create(TypeWaitLock, parent, len(f.waitLocks)-1, a, "")
-	f.m.SetName(event, f.m.NameOf(uint64(i.handle())))
-	return i.handle(), s.LeaveStatus(StatusSuccess)
+	return int32(len(f.waitLocks) - 1)
+}
+
+// takeWaitLock waits for a lock inside a critical region. STATUS_TIMEOUT: it was
+// not taken. self and circle are what deadlocks break.
+func (s *Sys) takeWaitLock(n int32, o kernel.Timeout, self, circle string) NTSTATUS {
+	s.EnterRegion()
+	st := s.TakeEvent(s.f.waitLocks[n].event, o, self, circle)
+	if st == StatusTimeout {
+		s.LeaveRegion()
+	}
+	return st
+}
+
+// giveWaitLock releases a lock and leaves the critical region. A thread that does
+// not hold it breaks a rule.
+func (s *Sys) giveWaitLock(n int32, rule, clause string) {
+	event := s.f.waitLocks[n].event
+	if !s.OwnsEvent(event) {
+		s.Report(kernel.Finding{Rule: rule, Clause: clause,
+			Text: s.f.m.NameOf(event) + " is not held by this thread; a release build signals it all the same"})
+	}
+	s.GiveEvent(event)
+	s.LeaveRegion()
 }
 
 // WdfWaitLockAcquire takes the lock and enters a critical region.
@@ -54,16 +84,9 @@ func (s *Sys) WdfWaitLockAcquire(h WDFWAITLOCK, timeout *int64) NTSTATUS {
 	} else if s.levelBreak("WdfWaitLockAcquire", "OBJ-17", PassiveLevel) {
 		return s.LeaveStatus(StatusInvalidDeviceRequest)
 	}
-	if l := s.f.waitLocks[n]; l.owner == s.self() && !o.Limited && s.IRQL() < DispatchLevel {
-		s.Stop(kernel.Finding{Rule: "self-deadlock", Clause: "OBJ-17", Text: s.f.m.NameOf(uint64(h)) +
-			" is acquired by the thread that holds it: it waits for itself for ever; Windows hangs here"})
-	}
-	s.EnterRegion()
-	st := s.WaitFor(s.f.waitLocks[n].event, o)
-	if st == StatusTimeout {
-		s.LeaveRegion()
-	} else {
-		s.f.waitLocks[n].owner = s.self()
+	st := s.takeWaitLock(n, o, "OBJ-17", "OBJ-17")
+	if st != StatusTimeout {
+		s.tookLock(lockWait, s.lookup(h, TypeWaitLock))
 	}
 	return s.LeaveStatus(st)
 }
@@ -72,13 +95,8 @@ func (s *Sys) WdfWaitLockAcquire(h WDFWAITLOCK, timeout *int64) NTSTATUS {
 // caller is the thread that took it. IRQL <= DISPATCH_LEVEL.
 func (s *Sys) WdfWaitLockRelease(h WDFWAITLOCK) {
 	s.Enter(svcWdfWaitLockRelease, uint64(h))
-	l := &s.f.waitLocks[s.row(h, TypeWaitLock)]
-	if l.owner != s.self() {
-		s.Report(kernel.Finding{Rule: "WdfWaitLockRelease by a thread that does not hold the lock", Clause: "OBJ-17",
-			Text: s.f.m.NameOf(uint64(h)) + " is not held by this thread; a release build signals it all the same"})
-	}
-	l.owner = 0
-	s.SetEvent(l.event)
-	s.LeaveRegion()
+	i := s.lookup(h, TypeWaitLock)
+	s.gaveLock(lockWait, i)
+	s.giveWaitLock(s.f.objects[i].index, "WdfWaitlock", "OBJ-17")
 	s.LeaveVoid()
 }

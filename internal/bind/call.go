@@ -53,6 +53,19 @@ func (c *call) store(addr uint64, size int, v uint64) {
 	}
 }
 
+// create calls a routine that makes an object, and gives its handle to argument n,
+// which must not be NULL.
+func (c *call) create(n int, what string, f func() (wdf.Handle, wdf.NTSTATUS)) uint64 {
+	if c.arg(n) == 0 {
+		c.WithoutResult(what, func() { f() })
+	}
+	h, st := f()
+	if !st.Failed() {
+		c.give(n, uint64(h))
+	}
+	return uint64(st)
+}
+
 // give stores a result where an argument points to, unless it is NULL.
 func (c *call) give(n int, v uint64) {
 	if p := c.arg(n); p != 0 {
@@ -125,17 +138,27 @@ func (s *structure) set(name string, v uint64) {
 	s.c.store(s.addr+f.Offset, int(f.Size), v)
 }
 
-// attributes reads WDF_OBJECT_ATTRIBUTES; nil for NULL.
+// attributes reads WDF_OBJECT_ATTRIBUTES; nil for NULL. What the package wdf takes
+// as a default is wrong in guest memory, as in one that was zeroed only.
 func (c *call) attributes(n int) *wdf.ObjectAttributes {
 	s := c.structure(n, "WDF_OBJECT_ATTRIBUTES")
 	if s == nil {
 		return nil
 	}
+	if s.size != wdf.ObjectAttributesSize {
+		return &wdf.ObjectAttributes{Size: 1}
+	}
+	level, scope := wdf.ExecutionLevel(s.get("ExecutionLevel")), wdf.SynchronizationScope(s.get("SynchronizationScope"))
+	if level == 0 {
+		level = -1
+	}
+	if scope == 0 {
+		scope = -1
+	}
 	return &wdf.ObjectAttributes{
 		EvtCleanupCallback: s.callback("EvtCleanupCallback"), EvtDestroyCallback: s.callback("EvtDestroyCallback"),
-		ExecutionLevel:       wdf.ExecutionLevel(s.get("ExecutionLevel")),
-		SynchronizationScope: wdf.SynchronizationScope(s.get("SynchronizationScope")),
-		ParentObject:         wdf.Handle(s.get("ParentObject")), ContextSizeOverride: s.get("ContextSizeOverride"),
+		ExecutionLevel: level, SynchronizationScope: scope,
+		ParentObject: wdf.Handle(s.get("ParentObject")), ContextSizeOverride: s.get("ContextSizeOverride"),
 		ContextType: c.contextType(s.get("ContextTypeInfo")),
 	}
 }

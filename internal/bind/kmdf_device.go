@@ -107,9 +107,11 @@ func (c *call) resourceDescriptor() uint64 {
 	size := ddi.SizeOf("CM_PARTIAL_RESOURCE_DESCRIPTOR")
 	all := c.Framework().Resources(h)
 	if c.d.lists[h] == 0 {
-		base := c.d.m.Mem.Alloc(size*uint64(len(all)), kernel.PoolTag("FxRs"), false, c.ActivationID())
-		for i := range all {
-			c.writeDescriptor(base+size*uint64(i), &all[i])
+		// The driver gets copies; behind them lies what they were (WDFI-11).
+		n := uint64(len(all))
+		base := c.d.m.Mem.Alloc(2*size*n, kernel.PoolTag("FxRs"), false, c.ActivationID())
+		for i := range 2 * n {
+			c.writeDescriptor(base+size*i, &all[i%n])
 		}
 		c.d.lists[h] = base
 	}

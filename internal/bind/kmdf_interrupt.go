@@ -13,6 +13,11 @@ func init() {
 		"WdfInterruptSynchronize":         func(c *call) uint64 { return boolean(c.WdfInterruptSynchronize(c.handle(1), c.callback(2), c.arg(3))) },
 		"WdfInterruptAcquireLock":         func(c *call) uint64 { c.WdfInterruptAcquireLock(c.handle(1)); return 0 },
 		"WdfInterruptReleaseLock":         func(c *call) uint64 { c.WdfInterruptReleaseLock(c.handle(1)); return 0 },
+		"WdfInterruptTryToAcquireLock":    func(c *call) uint64 { return boolean(c.WdfInterruptTryToAcquireLock(c.handle(1))) },
+		"WdfInterruptReportActive":        func(c *call) uint64 { c.WdfInterruptReportActive(c.handle(1)); return 0 },
+		"WdfInterruptReportInactive":      func(c *call) uint64 { c.WdfInterruptReportInactive(c.handle(1)); return 0 },
+		"WdfInterruptSetPolicy":           (*call).interruptSetPolicy,
+		"WdfInterruptSetExtendedPolicy":   (*call).interruptSetExtendedPolicy,
 		"WdfInterruptEnable":              func(c *call) uint64 { c.WdfInterruptEnable(c.handle(1)); return 0 },
 		"WdfInterruptDisable":             func(c *call) uint64 { c.WdfInterruptDisable(c.handle(1)); return 0 },
 		"WdfInterruptGetDevice":           func(c *call) uint64 { return uint64(c.WdfInterruptGetDevice(c.handle(1))) },
@@ -38,11 +43,7 @@ func (c *call) interruptCreate() uint64 {
 	if s := c.structure(2, "WDF_INTERRUPT_CONFIG"); s != nil {
 		config = c.interruptConfig(s)
 	}
-	h, st := c.WdfInterruptCreate(c.handle(1), config, c.attributes(3))
-	if !st.Failed() {
-		c.give(4, uint64(h))
-	}
-	return uint64(st)
+	return c.create(4, "Interrupt", func() (wdf.Handle, wdf.NTSTATUS) { return c.WdfInterruptCreate(c.handle(1), config, c.attributes(3)) })
 }
 
 // interruptConfig reads WDF_INTERRUPT_CONFIG. What an older, shorter form does
@@ -68,7 +69,9 @@ func (c *call) interruptConfig(s *structure) *wdf.InterruptConfig {
 	return &config
 }
 
-// readDescriptor reads an interrupt resource from guest memory; nil for NULL.
+// readDescriptor reads an interrupt resource from guest memory; nil for NULL. One
+// of the framework's own is known by its address; what a driver has changed in it
+// shows (WDFI-11).
 func (c *call) readDescriptor(at uint64) *wdf.Resource {
 	s := c.structureAt(at, "CM_PARTIAL_RESOURCE_DESCRIPTOR")
 	if s == nil {
@@ -76,7 +79,58 @@ func (c *call) readDescriptor(at uint64) *wdf.Resource {
 	}
 	r := &wdf.Resource{Type: uint8(s.get("Type")), ShareDisposition: uint8(s.get("ShareDisposition")), Flags: uint16(s.get("Flags")),
 		Level: uint8(s.get("u.Interrupt.Level")), Vector: uint32(s.get("u.Interrupt.Vector")), Affinity: s.get("u.Interrupt.Affinity")}
+	own, changed := c.ownDescriptor(at)
+	switch {
+	case own == nil:
+	case changed:
+		r.Row = own.Row
+	default:
+		*r = *own
+	}
 	return r
+}
+
+// ownDescriptor returns the descriptor of the framework that a driver got at an
+// address, nil if there is none, and whether its memory has changed since.
+func (c *call) ownDescriptor(at uint64) (own *wdf.Resource, changed bool) {
+	size := ddi.SizeOf("CM_PARTIAL_RESOURCE_DESCRIPTOR")
+	for h, base := range c.d.lists { // order does not matter: the blocks differ
+		all := c.Framework().Resources(h)
+		length := size * uint64(len(all))
+		if at < base || at >= base+length || (at-base)%size != 0 {
+			continue
+		}
+		for off := uint64(0); off < size; off++ {
+			changed = changed || c.load(at+off, 1) != c.load(at+length+off, 1)
+		}
+		return &all[(at-base)/size], changed
+	}
+	return nil, false
+}
+
+func (c *call) interruptSetPolicy() uint64 {
+	c.WdfInterruptSetPolicy(c.handle(1), wdf.InterruptPolicy(int32(c.word(2))), wdf.InterruptPriority(int32(c.word(3))), c.arg(4))
+	return 0
+}
+
+func (c *call) interruptSetExtendedPolicy() uint64 {
+	s := c.structure(2, "WDF_INTERRUPT_EXTENDED_POLICY")
+	if s == nil {
+		c.WdfInterruptSetExtendedPolicy(c.handle(1), nil)
+		return 0
+	}
+	p := wdf.InterruptExtendedPolicy{Size: uint32(s.size)}
+	if s.size == wdf.InterruptExtendedPolicySize {
+		at := s.addr + ddi.Offset("WDF_INTERRUPT_EXTENDED_POLICY", "TargetProcessorSetAndGroup")
+		g := c.structureAt(at, "GROUP_AFFINITY")
+		p.Policy, p.Priority = wdf.InterruptPolicy(int32(s.get("Policy"))), wdf.InterruptPriority(int32(s.get("Priority")))
+		p.TargetProcessorSetAndGroup = wdf.GroupAffinity{Mask: g.get("Mask"), Group: uint16(g.get("Group"))}
+		for i := range p.TargetProcessorSetAndGroup.Reserved {
+			p.TargetProcessorSetAndGroup.Reserved[i] = uint16(c.load(at+ddi.Offset("GROUP_AFFINITY", "Reserved")+2*uint64(i), 2))
+		}
+	}
+	c.WdfInterruptSetExtendedPolicy(c.handle(1), &p)
+	return 0
 }
 
 func (c *call) interruptGetInfo() uint64 {
@@ -105,9 +159,5 @@ func (c *call) dpcCreate() uint64 {
 	if s != nil {
 		config = &wdf.DPCConfig{Size: uint32(s.size), EvtDpcFunc: s.callback("EvtDpcFunc"), AutomaticSerialization: s.flag("AutomaticSerialization")}
 	}
-	h, st := c.WdfDpcCreate(config, c.attributes(2))
-	if !st.Failed() {
-		c.give(3, uint64(h))
-	}
-	return uint64(st)
+	return c.create(3, "Dpc", func() (wdf.Handle, wdf.NTSTATUS) { return c.WdfDpcCreate(config, c.attributes(2)) })
 }

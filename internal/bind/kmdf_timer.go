@@ -26,7 +26,7 @@ func (c *call) timerCreate() uint64 {
 			AutomaticSerialization: s.flag("AutomaticSerialization"), TolerableDelay: uint32(s.get("TolerableDelay")),
 			UseHighResolutionTimer: s.flag("UseHighResolutionTimer")}
 	}
-	return c.created(3)(c.WdfTimerCreate(config, c.attributes(2)))
+	return c.create(3, "Timer", func() (wdf.Handle, wdf.NTSTATUS) { return c.WdfTimerCreate(config, c.attributes(2)) })
 }
 
 // workItemCreate: (WDF_WORKITEM_CONFIG, attributes, address for the handle).
@@ -36,7 +36,7 @@ func (c *call) workItemCreate() uint64 {
 		config = &wdf.WorkItemConfig{Size: uint32(s.size), EvtWorkItemFunc: s.callback("EvtWorkItemFunc"),
 			AutomaticSerialization: s.flag("AutomaticSerialization")}
 	}
-	return c.created(3)(c.WdfWorkItemCreate(config, c.attributes(2)))
+	return c.create(3, "WorkItem", func() (wdf.Handle, wdf.NTSTATUS) { return c.WdfWorkItemCreate(config, c.attributes(2)) })
 }
 
 // waitLockAcquire: (lock, PLONGLONG Timeout or NULL).

@@ -72,7 +72,7 @@ type slot struct {
 
 func (s *slot) start() {
 	s.b.Start(s.Slot)
-	s.raw, s.translated = s.b.Resources(s.Slot)
+	s.raw, s.translated = s.b.Resources(s.Slot, nil)
 }
 
 func (r *rig) bus(t testing.TB) *slot {

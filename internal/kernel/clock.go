@@ -13,6 +13,7 @@ const (
 	timedTimer  timedKind = iota // a KTIMER expires; id: its address
 	timedWait                    // a wait times out; id: thread
 	timedDevice                  // a device model's event; id: device << 32 | event
+	timedWork                    // a work item of WorkLater is due; id: its row
 )
 
 // timedEvent is something that will happen at a virtual time.
@@ -106,16 +107,19 @@ func (m *Machine) fire(i int) {
 		m.wake(t, s)
 	case timedDevice:
 		m.bus.Event(uint32(e.id>>32), uint32(e.id))
+	case timedWork:
+		m.laterDue(e.id)
 	}
 }
 
 // nextDue returns when the next thing happens by itself: a timed event, or the
 // clock tick if somebody depends on it. Background events alone do not count
-// once the foreground is done.
-func (m *Machine) nextDue() (due uint64, ok bool) {
+// once the foreground is done; the work of WorkLater does not if watchdogs is
+// false.
+func (m *Machine) nextDue(watchdogs bool) (due uint64, ok bool) {
 	done := m.foregroundDone()
 	for i := range m.timed {
-		if e := &m.timed[i]; !e.free && (!e.background || !done) {
+		if e := &m.timed[i]; !e.free && (!e.background || !done) && (watchdogs || e.kind != timedWork) {
 			due, ok = e.due, true
 			break
 		}

@@ -111,7 +111,7 @@ func (t *Thread) Unhandled(e Exception) {
 	code := uint32(0x7E)
 	params[2], params[3] = e.Record, e.Context
 	switch kind, _ := t.Activation(); {
-	case kind == ISRActivation:
+	case kind == ISRActivation && t.IRQL() > DispatchLevel: // a passive-level ISR is in a system thread
 		code, params = 0x3D, [4]uint64{e.Record, e.Context}
 	case kind == DPCActivation || t.IRQL() >= DispatchLevel:
 		code = 0x1E

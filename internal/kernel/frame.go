@@ -50,6 +50,7 @@ type frame struct {
 	guarded     int32  // Thread.guardedRegions on entry
 	interrupted op     // what stood before this frame when it came on top
 	unchecked   bool   // the level of the service is still to be checked
+	role        string // what a routine is to Windows, for reports
 }
 
 // push puts a frame on the stack.
@@ -189,7 +190,7 @@ func (t *Thread) Invoke(role string, routine uint64, a Args) uint64 {
 	if f != nil && f.internal {
 		return f.fn(t, a)
 	}
-	t.push(frame{kind: routineFrame, code: routine, object: a[0], arg: a[1], rest: mixed(a[:])})
+	t.push(frame{kind: routineFrame, code: routine, object: a[0], arg: a[1], rest: mixed(a[:]), role: role})
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Start, Name: t.m.NameOf(routine), Text: role})
 	}
@@ -202,6 +203,34 @@ func (t *Thread) Invoke(role string, routine uint64, a Args) uint64 {
 	return r
 }
 
+// Depth returns the number of calls on the simulated stack: what begins later and
+// has not ended is deeper.
+func (t *Thread) Depth() int { return len(t.stack) }
+
+// CallbackDepth returns the Depth at which the innermost routine of the driver runs;
+// 0 if there is none.
+func (t *Thread) CallbackDepth() int {
+	for i := len(t.stack) - 1; i >= 0; i-- {
+		if t.stack[i].kind == routineFrame {
+			return i + 1
+		}
+	}
+	return 0
+}
+
+// Inside reports whether the present activation is in a routine of a role.
+func (t *Thread) Inside(role string) bool {
+	for i := len(t.stack) - 1; i >= 0 && t.stack[i].kind > WorkItemActivation; i-- {
+		if t.stack[i].role == role {
+			return true
+		}
+	}
+	return false
+}
+
+// CriticalRegions returns the APC-disable count of the thread.
+func (t *Thread) CriticalRegions() int { return t.criticalRegions }
+
 // results says what routines of a role return, for the trace; the others return
 // nothing.
 var results = map[string]trace.ValueKind{
@@ -212,7 +241,7 @@ var results = map[string]trace.ValueKind{
 	"EvtDeviceD0Entry": trace.Status, "EvtDeviceD0EntryPostInterruptsEnabled": trace.Status,
 	"EvtDeviceD0Exit": trace.Status, "EvtDeviceD0ExitPreInterruptsDisabled": trace.Status,
 	"EvtDeviceSelfManagedIoInit": trace.Status, "EvtDeviceSelfManagedIoSuspend": trace.Status,
-	"EvtDeviceSelfManagedIoRestart": trace.Status, "EvtDeviceQueryRemove": trace.Status,
+	"EvtDeviceSelfManagedIoRestart": trace.Status, "EvtDeviceQueryRemove": trace.Status, "EvtDeviceQueryStop": trace.Status,
 }
 
 // Service describes a kernel or framework routine that drivers call.
@@ -353,4 +382,14 @@ func (t *Thread) stackText() []string {
 		lines = append(lines, "the idle thread")
 	}
 	return lines
+}
+
+// Service returns the name of the kernel or framework routine that runs.
+func (t *Thread) Service() string {
+	for i := len(t.stack) - 1; i >= 0; i-- {
+		if t.stack[i].kind == serviceFrame {
+			return services[t.stack[i].code].Name
+		}
+	}
+	return ""
 }

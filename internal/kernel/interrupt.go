@@ -27,17 +27,17 @@ type ConnectParams struct {
 	Context         uint64
 	MessageID       uint32
 	Vector          uint8
-	IRQL            uint8 // DIRQL, Vector >> 4
-	SynchronizeIRQL uint8 // at least IRQL
+	IRQL            uint8 // DIRQL, Vector >> 4; PASSIVE_LEVEL for a passive-level ISR (PLI-1)
+	SynchronizeIRQL uint8 // at least IRQL; PASSIVE_LEVEL for a passive-level ISR
 	Latched         bool
 	Shared          bool
 	MessageSignaled bool
 	Affinity        uint64 // processor set
-	SpinLock        uint64 // KSPIN_LOCK shared with other interrupts; 0: one of its own
+	SpinLock        uint64 // KSPIN_LOCK shared with other interrupts; 0: one of its own, or passive-level
 }
 
-// kinterruptSize is the size of a KINTERRUPT in bytes; its spin lock lies at
-// kinterruptLock. Drivers see neither.
+// kinterruptSize is the size of a KINTERRUPT in bytes; its spin lock, or the
+// event of a passive-level interrupt, lies at kinterruptLock. Drivers see neither.
 const (
 	kinterruptSize = 0x100
 	kinterruptLock = 0x80
@@ -53,7 +53,7 @@ func (m *Machine) Connect(c ConnectParams) (InterruptID, NTSTATUS) {
 		return 0, StatusNotFound
 	case c.Affinity&m.allProcessors() == 0:
 		return 0, StatusInvalidParameter10
-	case class != c.IRQL, c.SynchronizeIRQL < c.IRQL, c.SynchronizeIRQL > SynchLevel:
+	case !c.valid():
 		return 0, StatusInvalidParameter
 	}
 	last := &m.vectors[c.Vector].chain
@@ -68,7 +68,12 @@ func (m *Machine) Connect(c ConnectParams) (InterruptID, NTSTATUS) {
 		return 0, StatusInvalidParameter // no processor could run both (INT-15)
 	}
 	addr := m.Mem.Alloc(kinterruptSize, tag("Kint"), false, 0)
-	if c.SpinLock == 0 {
+	switch {
+	case c.passive():
+		m.Mem.Store(addr+kinterruptLock+headerType, 1, SynchronizationEvent)
+		m.Mem.Store(addr+kinterruptLock+headerState, 4, 1)
+		m.SetName(addr+kinterruptLock, "the passive lock of "+c.Name)
+	case c.SpinLock == 0:
 		c.SpinLock = addr + kinterruptLock
 		m.initLock(c.SpinLock, c.Name+" lock")
 	}
@@ -80,6 +85,18 @@ func (m *Machine) Connect(c ConnectParams) (InterruptID, NTSTATUS) {
 		m.forward(l)
 	}
 	return InterruptID(len(m.interrupts) - 1), StatusSuccess
+}
+
+// passive reports whether the service routine runs at PASSIVE_LEVEL.
+func (c *ConnectParams) passive() bool { return c.IRQL == PassiveLevel }
+
+// valid checks what has to fit together in the parameters. A passive-level ISR
+// has no spin lock (PLI-1) and no messages (PLI-10).
+func (c *ConnectParams) valid() bool {
+	if c.passive() {
+		return c.SynchronizeIRQL == PassiveLevel && c.SpinLock == 0 && !c.MessageSignaled
+	}
+	return c.Vector>>4 == c.IRQL && c.SynchronizeIRQL >= c.IRQL && c.SynchronizeIRQL <= SynchLevel
 }
 
 // Disconnect ends a connection. It returns when no call of the service routine
@@ -104,6 +121,9 @@ func (t *Thread) Disconnect(id InterruptID) {
 // SetActive makes a connection call its service routine or not (INT-20).
 func (m *Machine) SetActive(id InterruptID, active bool) { m.interrupts[id].inactive = !active }
 
+// InterruptSpinLock returns the address of the KSPIN_LOCK of a connection.
+func (m *Machine) InterruptSpinLock(id InterruptID) uint64 { return m.interrupts[id].SpinLock }
+
 // KInterrupt returns the address of the interrupt object.
 func (m *Machine) KInterrupt(id InterruptID) uint64 { return m.interrupts[id].address }
 
@@ -120,11 +140,15 @@ func (t *Thread) accept(v uint8) {
 		m.Record(p.id, trace.Event{Kind: trace.Accept, Name: vectorName(v)})
 	}
 	t.checkStorm(v)
-	handled := t.callChain(v)
+	handled := t.callChain(v, false)
+	passive := m.deferToThread(v, handled)
 	p.inService.remove(v)
 	if m.Trace.On() {
 		text := ""
-		if !handled {
+		switch {
+		case passive:
+			text = "handed to a thread at PASSIVE_LEVEL"
+		case !handled:
 			text = "no service routine claimed it"
 		}
 		m.Record(p.id, trace.Event{Kind: trace.EOI, Name: vectorName(v), Text: text})
@@ -136,11 +160,11 @@ func (t *Thread) accept(v uint8) {
 
 var svcAccept = NewService("interrupt")
 
-// callChain calls the service routines of a vector. A level-triggered chain is
-// scanned until one claims the interrupt (INT-9); a latched one until a whole
-// pass claimed nothing (INT-10). A vector with one routine calls it once
-// (INT-11).
-func (t *Thread) callChain(v uint8) (handled bool) {
+// callChain calls the service routines of a vector, those at DIRQL or those at
+// PASSIVE_LEVEL. A level-triggered chain is scanned until one claims the interrupt
+// (INT-9); a latched one until a whole pass claimed nothing (INT-10). A vector with
+// one routine calls it once (INT-11).
+func (t *Thread) callChain(v uint8, passive bool) (handled bool) {
 	m := t.m
 	first := m.vectors[v].chain
 	if first == 0 {
@@ -152,7 +176,7 @@ func (t *Thread) callChain(v uint8) (handled bool) {
 		claimed := false
 		for i := m.vectors[v].chain; i != 0; i = m.interrupts[i].next {
 			t.SetPosition(uint64(pass)<<32 | uint64(i)<<3 | b2u(handled)<<2 | b2u(shared)<<1 | b2u(claimed))
-			if t.service(InterruptID(i)) {
+			if m.interrupts[i].passive() == passive && t.service(InterruptID(i)) {
 				claimed = true
 				m.vectors[v].claimer = i
 				if !latched {
@@ -171,7 +195,8 @@ func (t *Thread) callChain(v uint8) (handled bool) {
 }
 
 // service calls one service routine at SynchronizeIrql with the interrupt spin
-// lock held (INT-2, INT-3), and returns what it returned.
+// lock held (INT-2, INT-3), at PASSIVE_LEVEL with the passive lock, and returns
+// what it returned.
 func (t *Thread) service(id InterruptID) bool {
 	m := t.m
 	if m.interrupts[id].inactive {
@@ -179,16 +204,27 @@ func (t *Thread) service(id InterruptID) bool {
 	}
 	m.interrupts[id].running++
 	in := m.interrupts[id]
-	old := t.IRQL()
-	t.setIRQL(in.SynchronizeIRQL)
-	t.spin(in.SpinLock, frameworkLock)
+	var old uint8
+	if in.passive() {
+		t.TakeEvent(in.event(), Forever, "PLI-7", "PLI-8")
+	} else {
+		old = t.IRQL()
+		t.setIRQL(in.SynchronizeIRQL)
+		t.spin(in.SpinLock, frameworkLock)
+	}
 	r := t.activate(ISRActivation, in.address, "ISR", in.ServiceRoutine,
 		Args{in.address, in.Context, uint64(in.MessageID)}) & 0xFF
 	if now := t.IRQL(); now != in.SynchronizeIRQL {
 		t.wrongISRLevel(&in, "ISR", in.ServiceRoutine, now)
 	}
-	t.letGo(in.SpinLock)
-	t.setIRQL(old)
+	if in.passive() {
+		t.keep(r)
+		t.GiveEvent(in.event())
+		t.keep(0)
+	} else {
+		t.letGo(in.SpinLock)
+		t.setIRQL(old)
+	}
 	m.interrupts[id].running--
 	if r == 0 {
 		m.interrupts[id].unhandled++
@@ -229,14 +265,28 @@ func (m *Machine) claimText(v uint8) string {
 
 // storm ends the run: the processor would never leave the device's level.
 func (t *Thread) storm(text string) {
-	t.stop(Finding{Rule: "interrupt storm", Clause: "INT-7", Text: text + "; Windows would end in DPC_WATCHDOG_VIOLATION (0x133, 1)"})
+	t.stop(Finding{Rule: "interrupt storm", Clause: "INT-7", Text: text + t.stormEnd()})
+}
+
+// stormEnd says what becomes of a storm: one of passive-level ISRs leaves the
+// processor to others of their priority and above.
+func (t *Thread) stormEnd() string {
+	for i := range t.stack {
+		if f := &t.stack[i]; f.kind == serviceFrame && f.code == svcAccept.number && !t.m.onlyPassive(uint8(f.object)) {
+			return "; Windows would end in DPC_WATCHDOG_VIOLATION (0x133, 1)"
+		}
+	}
+	return "; its passive-level ISR is called for ever"
 }
 
 // Synchronize calls a routine at SynchronizeIrql with the interrupt spin lock
 // held and returns what it returned (ILK-6, ILK-10). The caller is at or below
-// that level.
+// that level; for a passive-level interrupt at PASSIVE_LEVEL.
 func (t *Thread) Synchronize(id InterruptID, role string, routine uint64, a Args) uint64 {
 	in := t.m.interrupts[id]
+	if in.passive() {
+		return t.SynchronizePassive(id, role, routine, func() uint64 { return t.Invoke(role, routine, a) })
+	}
 	old := t.AcquireInterruptLock(id)
 	t.keep(uint64(old))
 	r := t.Invoke(role, routine, a)
@@ -257,6 +307,7 @@ func (t *Thread) AcquireInterruptLock(id InterruptID) (old uint8) {
 
 func (t *Thread) acquireInterruptLock(id InterruptID, k lockKind) (old uint8) {
 	in := &t.m.interrupts[id]
+	t.refusePassive(in, "KeAcquireInterruptSpinLock")
 	lock, level := in.SpinLock, in.SynchronizeIRQL
 	t.point(op{})
 	if now := t.IRQL(); now > level {
@@ -272,6 +323,7 @@ func (t *Thread) acquireInterruptLock(id InterruptID, k lockKind) (old uint8) {
 
 // ReleaseInterruptLock releases the interrupt spin lock and restores the IRQL.
 func (t *Thread) ReleaseInterruptLock(id InterruptID, old uint8) {
+	t.refusePassive(&t.m.interrupts[id], "KeReleaseInterruptSpinLock")
 	t.point(op{})
 	t.unlock(t.m.interrupts[id].SpinLock)
 	t.lower(old)

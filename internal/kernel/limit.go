@@ -60,7 +60,7 @@ func (t *Thread) wrongLevel(s *Service) {
 	irql := t.IRQL()
 	text := fmt.Sprintf("%s is called at %s; allowed is %s", s.Name, trace.LevelName(irql), s.limit.Limit.String())
 	if s.limit.framework {
-		t.Report(Finding{Rule: "KmdfIrql", Clause: "IRQL-12", Text: text})
+		t.Report(Finding{Rule: t.KmdfIrqlRule(), Clause: "IRQL-12", Text: text})
 		return
 	}
 	f := Finding{Code: 0xC4, Rule: "IRQL", Clause: "IRQL-12", Params: [4]uint64{0xE5, uint64(irql)}, Text: text}
@@ -75,6 +75,29 @@ func (t *Thread) checkMaximum(s *Service, highest uint8) {
 	if t.IRQL() > highest {
 		t.wrongLevel(s)
 	}
+}
+
+// levelByExecution are the callbacks of the framework whose IRQL depends on the
+// execution level of their object.
+var levelByExecution = map[string]bool{
+	"EvtIoDefault": true, "EvtIoRead": true, "EvtIoWrite": true, "EvtIoDeviceControl": true, "EvtIoInternalDeviceControl": true,
+	"EvtIoStop": true, "EvtIoResume": true, "EvtIoCanceledOnQueue": true, "EvtIoQueueState": true, "EvtRequestCancel": true,
+	"EvtTimerFunc": true,
+}
+
+// KmdfIrqlRule returns the name of the rule that a framework routine breaks that is
+// called above its level: KmdfIrql2 in a callback whose own level depends on the
+// execution level, else KmdfIrql.
+func (t *Thread) KmdfIrqlRule() string {
+	for i := len(t.stack) - 1; i >= 0; i-- {
+		if f := &t.stack[i]; f.kind == routineFrame {
+			if levelByExecution[f.role] {
+				return "KmdfIrql2"
+			}
+			break
+		}
+	}
+	return "KmdfIrql"
 }
 
 // ServiceNames returns the names of all routines that drivers can call.

@@ -14,6 +14,7 @@ type line struct {
 	latched  bool
 	sources  uint64 // one bit for each device that asserts it
 	accepted bool   // level-triggered: accepted and not ended ("remote IRR")
+	masked   bool   // level-triggered: until its passive-level ISRs have run (PLI-2)
 	repeats  int    // accepts since it was asserted: storm detection (INT-7)
 }
 
@@ -25,6 +26,8 @@ type vector struct {
 	line    int   // line that uses it, or noLine
 	chain   int32 // first connected interrupt, 0: none
 	claimer int32 // that claimed the vector last, 0: none; for reports
+	passive bool  // its passive-level ISRs are to be called
+	thread  int   // that calls them; 0: none was needed yet
 }
 
 // AddLine adds a line to the interrupt controller, routed to a vector. Its
@@ -161,7 +164,7 @@ func (m *Machine) affinityOf(v uint8) (set uint64) {
 // endOfInterrupt ends a level-triggered interrupt; a line that is still
 // asserted interrupts again at once (INT-7).
 func (m *Machine) endOfInterrupt(v uint8) {
-	if n := m.vectors[v].line; n != noLine && m.lines[n].accepted {
+	if n := m.vectors[v].line; n != noLine && m.lines[n].accepted && !m.lines[n].masked {
 		m.lines[n].accepted = false
 		m.forward(n)
 	}

@@ -24,6 +24,7 @@ type Tunables struct {
 	DpcWatchdogTicks     uint64 // ticks for one DPC or ISR; default 0x500
 	TotalWatchdogTicks   uint64 // ticks at DISPATCH_LEVEL or above in total; default 0x1E00
 	ClockWatchdogTicks   uint64 // ticks without a clock interrupt; default 0x30
+	PowerWatchdogTime    uint64 // nanoseconds for a power transition (IOQ-12, WD-6); default 600 s
 	StormLimit           int    // accepts of one level-triggered line in a row; default 1,000
 }
 
@@ -38,6 +39,7 @@ func (t *Tunables) setDefaults() {
 	set(&t.DpcWatchdogTicks, 0x500)
 	set(&t.TotalWatchdogTicks, 0x1E00)
 	set(&t.ClockWatchdogTicks, 0x30)
+	set(&t.PowerWatchdogTime, 600_000_000_000)
 	set(&t.StormLimit, 1000)
 }
 
@@ -149,34 +151,36 @@ type naming struct {
 // state is everything of the machine that a snapshot copies, apart from memory
 // and threads.
 type state struct {
-	now        uint64 // virtual nanoseconds
-	steps      uint64
-	nextAct    uint32
-	threadSeq  uint64
-	dpcSeq     uint64
-	nextTick   uint64
-	stepsInRow uint64 // steps of the same processor since another one could have stepped
-	procs      []processor
-	held       []heldLock
-	lockQueue  []lockWaiter // in the order of arrival
-	owned      []ownedMutex
-	lockUses   []lockUse   // sorted by address
-	orders     []lockOrder // sorted
-	locks      []spinLock
-	lines      []line
-	vectors    [256]vector
-	interrupts []interrupt
-	timed      []timedEvent
-	timedSeq   uint64
-	work       []workItem
-	windows    []window
-	gone       []unloaded
-	findings   []Finding
-	classes    []classCount
-	failed     []uint64 // routines whose allocation has failed: see Faults
-	injected   int
-	objects    []object
-	handles    []uint64 // objects of the kernel handles 4, 8, ...; 0: closed
+	now         uint64 // virtual nanoseconds
+	steps       uint64
+	nextAct     uint32
+	threadSeq   uint64
+	dpcSeq      uint64
+	nextTick    uint64
+	stepsInRow  uint64 // steps of the same processor since another one could have stepped
+	procs       []processor
+	held        []heldLock
+	lockQueue   []lockWaiter // in the order of arrival
+	owned       []ownedMutex
+	ownedEvents []ownedEvent
+	lockUses    []lockUse   // sorted by address
+	orders      []lockOrder // sorted
+	locks       []spinLock
+	lines       []line
+	vectors     [256]vector
+	interrupts  []interrupt
+	timed       []timedEvent
+	timedSeq    uint64
+	work        []workItem
+	later       []laterWork
+	windows     []window
+	gone        []unloaded
+	findings    []Finding
+	classes     []classCount
+	failed      []uint64 // routines whose allocation has failed: see Faults
+	injected    int
+	objects     []object
+	handles     []uint64 // objects of the kernel handles 4, 8, ...; 0: closed
 
 	objectTypes     uint64 // address of the OBJECT_TYPEs, 0: none yet
 	processorBlocks uint64 // address of the KPCRs, 0: none yet
@@ -226,6 +230,9 @@ func (m *Machine) SetBus(b Bus) { m.bus = b }
 
 // Processors returns the number of processors.
 func (m *Machine) Processors() int { return len(m.procs) }
+
+// Tunables returns the numbers that the machine works with.
+func (m *Machine) Tunables() Tunables { return m.cfg.Tunables }
 
 // Profile returns which verifiers are on.
 func (m *Machine) Profile() Profile { return m.cfg.Profile }

@@ -352,5 +352,8 @@ func (t *Thread) blockText(addr uint64) string {
 	if a.Freed {
 		s += fmt.Sprintf(", freed by #%d", a.FreeBy)
 	}
+	if name := t.m.names[a.Addr]; name != "" {
+		s += ": " + name
+	}
 	return s + ")"
 }

@@ -11,6 +11,8 @@ type Profile struct {
 	FrameworkVerifier bool // verifier breaks are findings
 	DriverVerifier    bool // 0xC4 and 0xC9 checks, special pool
 	StopAtBreaks      bool // a verifier break is what it is without a debugger: bug check 0x1E or 0x7E
+	EnhancedVerifier  bool // EnhancedVerifierOptions bit 0 of the framework: checks around callbacks (VER-5)
+	AdviceRules       bool // rules about what is wrong only sometimes are findings: ParentObjectCheck and the like
 	NoThreadedDPCs    bool // ThreadDpcEnable = 0: threaded DPCs run as ordinary ones (DPC-25)
 }
 
@@ -23,6 +25,8 @@ type Deviations struct {
 	DriverVerifierOff    bool
 	StopAtBreaks         bool
 	ThreadedDPCsOff      bool
+	EnhancedVerifier     bool
+	AdviceRules          bool
 }
 
 // Profile returns the profile with these deviations.
@@ -30,6 +34,7 @@ func (d Deviations) Profile() Profile {
 	return Profile{
 		FrameworkVerifier: !d.FrameworkVerifierOff, DriverVerifier: !d.DriverVerifierOff,
 		StopAtBreaks: d.StopAtBreaks, NoThreadedDPCs: d.ThreadedDPCsOff,
+		EnhancedVerifier: d.EnhancedVerifier, AdviceRules: d.AdviceRules,
 	}
 }
 
@@ -43,6 +48,7 @@ func (d *Deviations) fields() []deviation {
 	return []deviation{
 		{"framework-verifier-off", &d.FrameworkVerifierOff}, {"driver-verifier-off", &d.DriverVerifierOff},
 		{"stop-at-breaks", &d.StopAtBreaks}, {"threaded-dpcs-off", &d.ThreadedDPCsOff},
+		{"enhanced-verifier", &d.EnhancedVerifier}, {"advice-rules", &d.AdviceRules},
 	}
 }
 

@@ -267,12 +267,12 @@ func (m *Machine) alternative(p *processor) choice.Alternative {
 }
 
 // timeMatters reports whether time could pass before a free event, to some
-// effect.
+// effect: a watchdog does not bark because a device is free to take its time.
 func (m *Machine) timeMatters() bool {
 	if m.cfg.TicksLast {
-		return slices.ContainsFunc(m.timed, func(e timedEvent) bool { return !e.free })
+		return slices.ContainsFunc(m.timed, func(e timedEvent) bool { return !e.free && e.kind != timedWork })
 	}
-	_, outstanding := m.nextDue()
+	_, outstanding := m.nextDue(false)
 	return outstanding
 }
 
@@ -357,7 +357,7 @@ func (m *Machine) advance() {
 	if m.spinningForEver() {
 		return
 	}
-	due, ok := m.nextDue()
+	due, ok := m.nextDue(true)
 	switch {
 	case !ok && m.foregroundDone():
 		m.end(Done)

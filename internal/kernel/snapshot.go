@@ -18,7 +18,7 @@ type Snapshot struct {
 }
 
 // Snapshot copies the machine. It is at rest: after Run every thread has ended,
-// is idle, or is a worker without work; otherwise the error says which is not.
+// is idle, or is a system thread without work; otherwise the error says which is not.
 func (m *Machine) Snapshot() (*Snapshot, error) {
 	for _, t := range m.threads {
 		atBase := t.status == terminated || t.base == idleLoop && len(t.stack) == 0 ||
@@ -76,10 +76,12 @@ func (s *state) clone() state {
 	c.lockUses = slices.Clone(s.lockUses)
 	c.orders = slices.Clone(s.orders)
 	c.locks = slices.Clone(s.locks)
+	c.ownedEvents = slices.Clone(s.ownedEvents)
 	c.lines = slices.Clone(s.lines)
 	c.interrupts = slices.Clone(s.interrupts)
 	c.timed = slices.Clone(s.timed)
 	c.work = slices.Clone(s.work)
+	c.later = slices.Clone(s.later)
 	c.windows = slices.Clone(s.windows)
 	c.gone = slices.Clone(s.gone)
 	c.findings = slices.Clone(s.findings)

@@ -37,15 +37,18 @@ func (m *Machine) Hash() State {
 		b = words(b, m.now)
 	}
 	b = words(b, uint64(len(m.threads)), uint64(len(m.interrupts)), uint64(len(m.timed)),
-		uint64(len(m.work)), uint64(len(m.windows)), uint64(len(m.gone)), uint64(len(m.findings)))
+		uint64(len(m.work)), uint64(len(m.later)), uint64(len(m.ownedEvents)), uint64(len(m.windows)), uint64(len(m.gone)), uint64(len(m.findings)))
 	b = m.appendLocks(b)
+	for i := range m.ownedEvents {
+		b = words(b, m.ownedEvents[i].event, uint64(m.ownedEvents[i].thread))
+	}
 	for i := range m.lines {
 		l := &m.lines[i]
-		b = words(b, l.sources, b2u(l.accepted), uint64(l.repeats))
+		b = words(b, l.sources, b2u(l.accepted)|b2u(l.masked)<<1, uint64(l.repeats))
 	}
 	for i := range m.vectors {
-		if c := m.vectors[i].chain; c != 0 {
-			b = words(b, uint64(i), uint64(c))
+		if v := &m.vectors[i]; v.chain != 0 || v.passive {
+			b = words(b, uint64(i), uint64(v.chain), b2u(v.passive))
 		}
 	}
 	for i := range m.interrupts {
@@ -56,12 +59,15 @@ func (m *Machine) Hash() State {
 	for i := range m.timed {
 		e := &m.timed[i]
 		b = words(b, uint64(e.kind), e.id, b2u(e.free))
-		if !e.free {
+		if !e.free && e.kind != timedWork { // a watchdog is far away
 			b = words(b, e.due-min(e.due, m.now))
 		}
 	}
 	for i := range m.work {
 		b = words(b, m.work[i].routine, mixed(m.work[i].args[:]), m.work[i].object, m.work[i].link)
+	}
+	for i := range m.later {
+		b = words(b, b2u(m.later[i].used), m.later[i].routine, mixed(m.later[i].args[:]))
 	}
 	for i := range m.windows {
 		b = words(b, m.windows[i].va, m.windows[i].pa, uint64(m.windows[i].pages))

@@ -45,7 +45,8 @@ type Thread struct {
 	raised  raised // see Try
 	exiting bool   // terminates itself: see runRoutine
 	// lockTaken is called for each spin lock taken: see WatchLocks.
-	lockTaken func(lock uint64)
+	lockTaken   func(lock uint64)
+	waitClauses [2]string // what a deadlock in the present wait breaks: see TakeEvent
 
 	threadState
 }
@@ -84,6 +85,7 @@ const (
 	oneRoutine baseLoop = iota // calls a routine and ends
 	idleLoop
 	workerLoop
+	passiveLoop // calls the passive-level ISRs of a vector
 	dpcLoop
 )
 
@@ -200,6 +202,8 @@ func (t *Thread) main() {
 		}
 	case workerLoop:
 		t.work()
+	case passiveLoop:
+		t.servePassive(uint8(t.args[0]))
 	case dpcLoop:
 		t.runThreadedDPCs()
 	}

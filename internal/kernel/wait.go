@@ -278,6 +278,8 @@ func (t *Thread) waitFor(objects []uint64, all bool, o Timeout) NTSTATUS {
 	}
 	if o.Limited {
 		t.m.schedule(timedEvent{due: o.due(t.m.now), kind: timedWait, id: uint64(t.id)})
+	} else if len(objects) == 1 {
+		t.checkCircle(objects[0])
 	}
 	t.wait = waitState{kind: waitObject, objects: objects, all: all, what: t.m.NameOf(objects[0])}
 	t.block()

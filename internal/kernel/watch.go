@@ -119,10 +119,14 @@ func (t *Thread) ends(k ActivationKind, object uint64) {
 	t.note(RecordEnd, 0)
 }
 
-// lockOf returns the spin lock of a KINTERRUPT.
+// lockOf returns the spin lock of a KINTERRUPT, or the event of a passive-level one.
 func (m *Machine) lockOf(kinterrupt uint64) uint64 {
 	for i := range m.interrupts {
-		if in := &m.interrupts[i]; in.address == kinterrupt {
+		switch in := &m.interrupts[i]; {
+		case in.address != kinterrupt:
+		case in.passive():
+			return in.event()
+		default:
 			return in.SpinLock
 		}
 	}

@@ -89,7 +89,7 @@ func (t *Thread) KeSynchronizeExecution(object, routine, context uint64) bool {
 func (t *Thread) KeAcquireInterruptSpinLock(object uint64) (old uint8) {
 	t.Enter(svcKeAcquireInterruptLock, object)
 	id := t.interruptAt(object)
-	t.checkNotPassive(id, "KeAcquireInterruptSpinLock")
+	t.refusePassive(&t.m.interrupts[id], "KeAcquireInterruptSpinLock")
 	old = t.acquireInterruptLock(id, interruptLock)
 	t.Leave(trace.Level, uint64(old))
 	return old
@@ -101,7 +101,7 @@ func (t *Thread) KeAcquireInterruptSpinLock(object uint64) (old uint8) {
 func (t *Thread) KeReleaseInterruptSpinLock(object uint64, old uint8) {
 	t.Enter(svcKeReleaseInterruptLock, object, uint64(old))
 	id := t.interruptAt(object)
-	t.checkNotPassive(id, "KeReleaseInterruptSpinLock")
+	t.refusePassive(&t.m.interrupts[id], "KeReleaseInterruptSpinLock")
 	if irql, level := t.IRQL(), t.m.interrupts[id].SynchronizeIRQL; irql != level {
 		t.violation(Finding{Code: 0xC4, Rule: "IRQL", Clause: "IRQL-12", Params: [4]uint64{0xE5, uint64(irql)}, Text: fmt.Sprintf(
 			"KeReleaseInterruptSpinLock at %s; the lock was taken at %s", trace.LevelName(irql), trace.LevelName(level))})
@@ -111,11 +111,4 @@ func (t *Thread) KeReleaseInterruptSpinLock(object uint64, old uint8) {
 	}
 	t.ReleaseInterruptLock(id, old)
 	t.LeaveVoid()
-}
-
-func (t *Thread) checkNotPassive(id InterruptID, routine string) {
-	if in := &t.m.interrupts[id]; in.IRQL == PassiveLevel {
-		t.BugCheck(0xA, [4]uint64{in.address, uint64(t.IRQL())}, "ILK-1", fmt.Sprintf(
-			"%s for %s, a passive-level interrupt: it has no spin lock", routine, in.Name))
-	}
 }

@@ -115,9 +115,33 @@ func (b *Bus) PowerOff(s *Slot) {
 	}
 }
 
+// Requirements returns what the function asks for in interrupts. The framework
+// filters them, and Resources takes the result.
+func (b *Bus) Requirements(s *Slot) []wdf.InterruptRequirement {
+	if s.count == 0 {
+		return nil
+	}
+	r := wdf.InterruptRequirement{Message: s.line < 0, ShareDisposition: wdf.CmResourceShareShared, Processors: b.affinity(s)}
+	if r.Message {
+		r.ShareDisposition = wdf.CmResourceShareDeviceExclusive
+	}
+	return []wdf.InterruptRequirement{r}
+}
+
+// affinity returns the processors to which the interrupts of the function can go.
+func (b *Bus) affinity(s *Slot) uint64 {
+	all := uint64(1)<<b.m.Processors() - 1
+	if s.options.Affinity != 0 {
+		return s.options.Affinity
+	}
+	return all
+}
+
 // Resources returns the raw and translated resource lists that the PnP manager
-// gives to the driver.
-func (b *Bus) Resources(s *Slot) (raw, translated []wdf.Resource) {
+// gives to the driver. Of the policies that are required, specified processors are
+// honoured as far as the function's interrupts can go to them; the others leave the
+// choice to the PnP manager.
+func (b *Bus) Resources(s *Slot, required []wdf.InterruptRequirement) (raw, translated []wdf.Resource) {
 	for _, r := range s.bars {
 		typ := uint8(wdf.CmResourceTypeMemory)
 		if r.Kind == device.IO {
@@ -129,12 +153,14 @@ func (b *Bus) Resources(s *Slot) (raw, translated []wdf.Resource) {
 	if s.count == 0 {
 		return raw, translated
 	}
-	affinity := s.options.Affinity
-	if affinity == 0 {
-		affinity = 1<<b.m.Processors() - 1
-	}
 	t := wdf.Resource{Type: wdf.CmResourceTypeInterrupt, ShareDisposition: wdf.CmResourceShareShared,
-		Level: s.options.DIRQL, Vector: uint32(s.vector), Affinity: affinity}
+		Level: s.options.DIRQL, Vector: uint32(s.vector), Affinity: b.affinity(s)}
+	if len(required) > 0 {
+		t.ShareDisposition = required[0].ShareDisposition
+		if set := required[0].Processors & t.Affinity; required[0].Policy == wdf.IrqPolicySpecifiedProcessors && set != 0 {
+			t.Affinity = set
+		}
+	}
 	r := t
 	r.Level, r.Vector = uint8(s.number), s.number // the raw line number
 	if s.line < 0 {

@@ -33,7 +33,7 @@ func TestAssign(t *testing.T) {
 	}
 	starts, vectors := map[uint64]bool{}, map[uint32]bool{}
 	for i, s := range slots {
-		_, r := b.Resources(s)
+		_, r := b.Resources(s, nil)
 		if len(r) != 2 || r[0].Type != wdf.CmResourceTypeMemory || r[1].Type != wdf.CmResourceTypeInterrupt {
 			t.Fatalf("slot %d has resources %+v", i, r)
 		}
@@ -48,11 +48,11 @@ func TestAssign(t *testing.T) {
 			t.Errorf("%s reads 0x%X, not the identification", name, v)
 		}
 	}
-	_, r := b.Resources(slots[1])
+	_, r := b.Resources(slots[1], nil)
 	if r[1].Flags != wdf.CmResourceInterruptLatched|wdf.CmResourceInterruptMessage {
 		t.Errorf("a message interrupt has flags 0x%X", r[1].Flags)
 	}
-	if _, r := b.Resources(slots[2]); r[1].Affinity != 2 {
+	if _, r := b.Resources(slots[2], nil); r[1].Affinity != 2 {
 		t.Errorf("the affinity is 0x%X", r[1].Affinity)
 	}
 }
@@ -66,7 +66,7 @@ func TestRemovedFunction(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Start(s)
-	_, r := b.Resources(s)
+	_, r := b.Resources(s, nil)
 	snapshot, err := m.Snapshot()
 	if err != nil {
 		t.Fatal(err)
@@ -95,6 +95,33 @@ func TestAddErrors(t *testing.T) {
 				t.Errorf("function %d was refused: %s", i, err)
 			}
 			break
+		}
+	}
+}
+
+// A policy of specified processors narrows the affinity of the interrupt, and the
+// share disposition is that of the requirement (WDFI-19, WDFI-21).
+func TestWDFI19Required(t *testing.T) {
+	_, b := newBus(t)
+	s, err := b.Add(device.NewEdu(), Options{DIRQL: 5})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		policy     wdf.InterruptPolicy
+		processors uint64
+		want       uint64
+	}{
+		{wdf.IrqPolicySpecifiedProcessors, 0b110, 0b10},
+		{wdf.IrqPolicySpecifiedProcessors, 0b1000, 0b11}, // none that it can go to
+		{wdf.IrqPolicyOneCloseProcessor, 0b10, 0b11},
+	} {
+		r := b.Requirements(s)
+		r[0].Policy, r[0].Processors, r[0].ShareDisposition = c.policy, c.processors, wdf.CmResourceShareDeviceExclusive
+		_, translated := b.Resources(s, r)
+		got := translated[len(translated)-1]
+		if got.Affinity != c.want || got.ShareDisposition != wdf.CmResourceShareDeviceExclusive {
+			t.Errorf("policy %d, processors %b: affinity %b, share %d", c.policy, c.processors, got.Affinity, got.ShareDisposition)
 		}
 	}
 }
