@@ -8,7 +8,8 @@
 // in simulated memory) and drivers/edu, the worked example.
 //
 // To read the framework itself: object.go (handles, parents, references, order
-// of deletion), interrupt.go and connect.go (WDFINTERRUPT), power.go (which
+// of deletion), interrupt.go, interruptqueue.go and connect.go (WDFINTERRUPT),
+// interruptlock.go and lockrules.go (who holds what), wake.go, power.go (which
 // callback when), idle.go (what keeps a device in D0), child.go (child devices),
 // queue_dispatch.go (what a queue delivers when), request.go,
 // request_buffer.go and request_complete.go, file.go (opens of a device), send.go

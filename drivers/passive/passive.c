@@ -7,7 +7,9 @@
  * must not wait for the interrupt's lock: it tries, and leaves the start of the
  * device to the interrupt's work item. PassiveEvtInterruptIsr acknowledges the
  * device and queues the work item again, which completes the request. All that they
- * share is protected by the wait lock of the interrupt, which the driver supplies.
+ * share is protected by the wait lock of the interrupt, which the driver supplies;
+ * Request is taken by whoever exchanges it: the work item, or PassiveEvtIoStop when
+ * the device is removed.
  *
  * It also does what drivers rarely do with interrupts, and checks what the
  * framework answers: EvtDeviceAdd fails if an answer is wrong.
@@ -34,7 +36,7 @@
 #define ACKNOWLEDGE       0x64
 #define STATUS_INTERRUPT  0x80
 
-/* All is protected by the wait lock of the interrupt. */
+/* Protected by the wait lock of the interrupt, but for Request. */
 typedef struct _PASSIVE_CONTEXT {
     PUCHAR Registers;
     WDFWAITLOCK Lock;
@@ -56,6 +58,7 @@ EVT_WDF_INTERRUPT_WORKITEM PassiveEvtInterruptWorkItem;
 EVT_WDF_INTERRUPT_DISABLE PassiveEvtInterruptDisable;
 EVT_WDF_INTERRUPT_SYNCHRONIZE PassiveEvtInterruptSynchronize;
 EVT_WDF_IO_QUEUE_IO_DEVICE_CONTROL PassiveEvtIoDeviceControl;
+EVT_WDF_IO_QUEUE_IO_STOP PassiveEvtIoStop;
 
 #define READ(Context, Offset)         READ_REGISTER_ULONG((PULONG)((Context)->Registers + (Offset)))
 #define WRITE(Context, Offset, Value) WRITE_REGISTER_ULONG((PULONG)((Context)->Registers + (Offset)), Value)
@@ -204,6 +207,7 @@ PassiveEvtDeviceAdd(IN WDFDRIVER Driver, IN PWDFDEVICE_INIT DeviceInit)
     }
     WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE(&queue, WdfIoQueueDispatchSequential);
     queue.EvtIoDeviceControl = PassiveEvtIoDeviceControl;
+    queue.EvtIoStop = PassiveEvtIoStop;
     return WdfIoQueueCreate(device, &queue, WDF_NO_OBJECT_ATTRIBUTES, WDF_NO_HANDLE);
 }
 
@@ -316,8 +320,7 @@ PassiveEvtInterruptWorkItem(IN WDFINTERRUPT Interrupt, IN WDFOBJECT AssociatedOb
     result = context->Result;
     context->Start = FALSE;
     if (!start) {
-        request = context->Request;
-        context->Request = NULL;
+        request = InterlockedExchangePointer(&context->Request, NULL);
     }
 #ifdef BUG_LOCK_LEFT
     if (start)
@@ -376,9 +379,30 @@ PassiveEvtIoDeviceControl(
         WdfRequestComplete(Request, STATUS_UNSUCCESSFUL); /* the ISR is at work: the application asks again */
         return;
     }
-    context->Request = Request;
     context->Number = *buffer;
     context->Start = TRUE;
+    (void)InterlockedExchangePointer(&context->Request, Request);
     WdfInterruptReleaseLock(context->Interrupt);
     WdfInterruptQueueWorkItemForIsr(context->Interrupt);
+}
+
+/*
+ * The device is about to leave D0, possibly because it is gone: a request that the
+ * work item has not taken goes back into the queue, or ends when there is no coming
+ * back.
+ */
+_Use_decl_annotations_
+VOID
+PassiveEvtIoStop(IN WDFQUEUE Queue, IN WDFREQUEST Request, IN ULONG ActionFlags)
+{
+    PPASSIVE_CONTEXT context = WdfObjectGetTypedContext(WdfIoQueueGetDevice(Queue), PASSIVE_CONTEXT);
+
+    if (InterlockedCompareExchangePointer(&context->Request, NULL, Request) != Request) {
+        return; /* the work item completes it */
+    }
+    if ((ActionFlags & WdfRequestStopActionPurge) != 0) {
+        WdfRequestComplete(Request, STATUS_CANCELLED);
+    } else {
+        WdfRequestStopAcknowledge(Request, TRUE);
+    }
 }

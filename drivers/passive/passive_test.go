@@ -75,3 +75,26 @@ func TestPassive(t *testing.T) {
 		})
 	}
 }
+
+// The device is taken out with a request under way: whatever the schedule, the
+// request ends and the driver does nothing wrong (PWR-7).
+func TestPassiveUnplug(t *testing.T) {
+	s := scenario(t, "passive.sys")
+	s.Phases = []dirql.Phase{{
+		Name: "taken out", Applications: []dirql.Application{{Name: "factorial.exe", Run: func(a *dirql.App) {
+			if _, status := a.DeviceIoControl(ioctlFactorial, []byte{5, 0, 0, 0}, 4); status == wdf.StatusPending {
+				a.Errorf("the request never ended")
+			}
+		}}},
+		System: func(s *dirql.System) { s.SurpriseRemove() },
+	}}
+	for seed := range uint64(50) {
+		r, err := s.Run(dirql.Options{Seed: seed})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if len(r.Findings) > 0 {
+			t.Fatalf("seed %d: %v", seed, r.Findings)
+		}
+	}
+}

@@ -13,7 +13,6 @@ import (
 // says is what a clause says that no test can see.
 var says = map[string]string{
 	"INT-24": "advice about durations; the hard limits are WD-1 and WD-2",
-	"WD-6":   "not there yet: the power watchdog of the framework (docs/SUPPORT.md)",
 }
 
 // TestClausesHaveTests checks that every clause about the kernel (IRQL, INT, DPC,
