@@ -126,6 +126,7 @@ func (s *Sys) connect(n int, name string) NTSTATUS {
 		return st
 	}
 	f.interrupts[n].connection = c
+	s.tellConnection(n, true)
 	s.Step()
 	in = &f.interrupts[n]
 	in.stored, in.active = true, true
@@ -181,6 +182,7 @@ func (s *Sys) disconnectInterrupt(n int, why notify) {
 		s.Disconnect(in.connection)
 		last := &f.interrupts[n]
 		last.connection, last.active, last.keptForWake = 0, false, false
+		s.tellConnection(n, false)
 		s.note(trace.Framework, name, "IoDisconnectInterruptEx")
 	}
 	f.interrupts[n].disconnecting = false

@@ -63,6 +63,9 @@ func (s *Sys) WdfSpinLockRelease(h WDFSPINLOCK) {
 	s.Enter(svcWdfSpinLockRelease, uint64(h))
 	i := s.lookup(h, TypeSpinLock)
 	n := s.f.objects[i].index
+	if s.f.spinLocks[n].interrupt {
+		s.ExcuseLevel() // the acquire did not raise it
+	}
 	if s.refuseInterruptLock(h, n, "WdfSpinLockRelease") {
 		s.LeaveVoid()
 		return

@@ -90,6 +90,8 @@ type Framework struct {
 	configSpace ConfigSpace // nil: none
 	pnpManager  PnpManager  // nil: none
 	lower       func(LowerRequest) LowerAnswer
+
+	onConnection func(s *Sys, h WDFINTERRUPT, connected bool) // nil: nobody asks
 }
 
 // NewFramework puts the framework on a machine.

@@ -224,9 +224,9 @@ func (s *Sys) stopTimer(n int32) bool {
 	t.startAborted, t.stopThread = false, s.self()
 	for pass := uint64(1); ; pass++ {
 		s.f.timers[n].stopAgain = false
-		s.SetPosition(pass << 1)
+		s.SetPosition(pass << 2)
 		stopped := s.CancelTimer(s.f.timers[n].ktimer)
-		s.SetPosition(pass<<1 | boolValue(stopped))
+		s.SetPosition(pass<<2 | 2 | boolValue(stopped)) // not what it was before
 		s.FlushDPCs()
 		s.flushTimerWork(n)
 		t = &s.f.timers[n]

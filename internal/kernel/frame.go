@@ -292,6 +292,11 @@ func (t *Thread) checkCall() {
 	}
 }
 
+// ExcuseLevel says that the level of the framework routine that was just entered
+// is not looked at: it is wrong as a consequence of something else, which is
+// reported.
+func (t *Thread) ExcuseLevel() { t.stack[len(t.stack)-1].unchecked = false }
+
 // Caller returns the address of the routine that called the running service.
 func (t *Thread) Caller() uint64 {
 	for i := len(t.stack) - 1; i >= 0; i-- {

@@ -142,6 +142,17 @@ func (m *Machine) Accepts(v uint8, cpu int) bool {
 	return k == takeInterrupt && first == int(v)
 }
 
+// Unclaimed returns how often a service routine of a vector has returned FALSE;
+// an observation.
+func (m *Machine) Unclaimed(v uint8) (n int) {
+	for i := range m.interrupts {
+		if m.interrupts[i].Vector == v {
+			n += int(m.interrupts[i].unhandled)
+		}
+	}
+	return n
+}
+
 // Interrupt makes a vector pending on a processor that Accepts it, and the
 // accept the next step of the machine: the interrupt comes at this very point.
 func (m *Machine) Interrupt(v uint8, cpu int) {

@@ -65,6 +65,9 @@ type Config struct {
 	// TicksLast makes clock ticks come only when nothing else can happen, not
 	// even an event of the environment.
 	TicksLast bool
+	// FreeTimers makes the expiry of a timer that is not periodic a choice: it may
+	// come at any time after the timer was set.
+	FreeTimers bool
 	// Visited, if set, is asked at each decision between steps whether the
 	// present state was met before; the run ends there if so.
 	Visited func(State) bool

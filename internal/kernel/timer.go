@@ -60,7 +60,8 @@ func (t *Thread) SetTimerNow(timer uint64, due Timeout, period uint32, dpc uint6
 	t.kernelStore(timer+timerDPC, 8, dpc)
 	t.kernelStore(timer+timerProcessor, 4, uint64(t.cpu))
 	t.kernelStore(timer+timerPeriod, 4, uint64(period))
-	t.m.schedule(timedEvent{due: at, kind: timedTimer, id: timer, background: period != 0})
+	t.m.schedule(timedEvent{due: at, kind: timedTimer, id: timer, background: period != 0,
+		free: t.m.cfg.FreeTimers && period == 0})
 	return was
 }
 

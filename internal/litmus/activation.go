@@ -52,10 +52,10 @@ func (b *bench) prepare() {
 func (b *bench) execute(t *kernel.Thread, program int, args kernel.Args) uint64 {
 	p := &b.test.Programs[program]
 	x := &activation{bench: b, t: t, program: program, args: args, regs: make([]int64, len(p.Registers))}
-	if p.Kind == ProgramThread {
+	if !p.Counts {
 		return x.run(p)
 	}
-	cpu := t.Processor() // stays so: ISRs and DPCs do not migrate
+	cpu := t.Processor() // where it starts; a callback at PASSIVE_LEVEL may migrate
 	run := b.state.started(p.Object, cpu)
 	v := x.run(p)
 	b.state.ended(p.Object, cpu, run)
@@ -258,6 +258,16 @@ func (b *bench) Observe(o ObjectID, property string) int64 {
 			return noProcessor
 		}
 		return int64(h.procs[h.starts-1])
+	case "connected":
+		return number(b.f.InterruptConnected(b.objects[o].handle))
+	case "known":
+		return number(b.f.InterruptKnown(b.objects[o].handle))
+	case "unclaimed":
+		return int64(b.m.Unclaimed(b.objects[o].vector))
+	case "armed":
+		return number(b.m.TimerSet(b.objects[o].addr))
+	case "value":
+		return b.peekCell(&b.test.Objects[o])
 	case "level":
 		return int64(b.test.Objects[o].Interrupt.DIRQL)
 	case "arrived":

@@ -57,17 +57,20 @@ func newBench(t *Test, file *pe.File) (*bench, error) {
 		Tunables:   t.tunables(),
 		QuantumEnd: true, // what the scheduler does between the steps is free
 		TicksLast:  true,
+		FreeTimers: true,
 		MaxSteps:   maxRunSteps,
 		Trace:      &trace.Log{},
 	})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", t.ID, err)
 	}
-	b := &bench{test: t, m: m, f: wdf.NewFramework(m), objects: make([]instance, len(t.Objects)), state: newObservations(t, m)}
+	b := &bench{test: t, m: m, f: wdf.NewFramework(m), objects: make([]instance, len(t.Objects))}
+	b.state = newObservations(b)
 	m.Attach(b.state)
 	m.SetEnvironment(b)
 	m.SetBus(b)
 	b.prepare()
+	b.watchConnections()
 	if file != nil {
 		b.guest, err = newGuest(b, file)
 	}
@@ -124,6 +127,10 @@ func (t *Test) tunables() kernel.Tunables {
 			k.IdealDpcRate = v
 		case "AdjustDpcThreshold":
 			k.AdjustDpcThreshold = v
+		case "StormLimit":
+			k.StormLimit = v
+		case "OperationTime":
+			k.OperationTime = uint64(s.Value)
 		}
 	}
 	return k
@@ -165,6 +172,11 @@ func (b *bench) run(source choice.Source, visited func(kernel.State) bool, log *
 	b.m.Restore(b.snapshot)
 	b.m.Use(b, log)
 	b.source, b.visited = source, visited
+	for i := range b.objects {
+		if b.test.Objects[i].Interrupt.Late && b.test.Device.NotStarted {
+			b.objects[i].handle = 0
+		}
+	}
 	b.start()
 	reason := b.m.Run()
 	if reason == kernel.Seen {

@@ -57,14 +57,19 @@ func (c *compiler) parseProgram(s *section) {
 		p := Program{Name: s.name, Kind: k.kind, Object: NoObject, Processor: ThisProcessor, Line: s.line}
 		r := &reader{line: s.line, tokens: lex(s.name, s.line)}
 		r.next()
-		if k.of == 0 {
+		switch {
+		case k.kind == ProgramThread:
 			c.threadHeader(r, &p)
-		} else {
+		case k.of != 0:
 			p.Object = c.objectOf(r, k.of).ID
 		}
 		r.done()
+		p.Counts = k.counts
 		b := &body{c: c, Program: &p, lines: s.body, result: k.result}
 		b.compile()
+		if p.Kind == ProgramWatch && b.visible > 0 {
+			fail(s.line, "it is the test's view, not code of the driver: write mark and out only", "%s has a visible step", p.Name)
+		}
 		c.Programs = append(c.Programs, p)
 	}
 }
@@ -101,7 +106,7 @@ func (b *body) compile() {
 		fail(b.lines[0].line, "end and else belong to an if, a while or a repeat", "%q without a beginning", b.lines[0].text)
 	}
 	if !returned {
-		if b.result != TypeNone {
+		if b.result != TypeNone && b.result != TypeStatus {
 			fail(b.line, "add: return T", "%s does not end with a return", b.Name)
 		}
 		b.emit(Instr{Op: OpReturn})

@@ -1,11 +1,8 @@
 package litmus
 
 import (
-	"slices"
-
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/mem"
-	"github.com/dirql/dirql/internal/trace"
 	"github.com/dirql/dirql/wdf"
 )
 
@@ -34,7 +31,7 @@ func (b *bench) makeObjects(s *wdf.Sys) {
 // bytes returns how much memory of the driver an object takes.
 func (o *Object) bytes() uint64 {
 	switch o.Kind {
-	case KindKDPC:
+	case KindKDPC, KindThreadedDPC:
 		return kernel.DPCSize
 	case KindSpinLock, KindVar:
 		return 8
@@ -75,113 +72,6 @@ func (b *bench) makePool(block *Object) {
 	}
 }
 
-// makeDriver makes the framework objects that can only be made while a device is added, and starts the device.
-func (b *bench) makeDriver(s *wdf.Sys) {
-	add := s.DeviceAdd(func(s *wdf.Sys, _ wdf.WDFDRIVER, init *wdf.DeviceInit) wdf.NTSTATUS { return b.addDevice(s, init) })
-	if _, st := s.WdfDriverCreate(&wdf.DriverConfig{EvtDriverDeviceAdd: add}, nil); st.Failed() {
-		b.fail("WdfDriverCreate: %s", trace.StatusName(uint32(st)))
-		return
-	}
-	h, st := s.AddDevice(0)
-	if st.Failed() {
-		b.fail("EvtDriverDeviceAdd: %s", trace.StatusName(uint32(st)))
-		return
-	}
-	resources := b.resources()
-	if st := s.StartDevice(h, resources, slices.Clone(resources)); st.Failed() {
-		b.fail("the device does not start: %s", trace.StatusName(uint32(st)))
-	}
-}
-
-// addDevice is EvtDriverDeviceAdd: the device, its queue, spin locks, then interrupts in the order of the setup.
-func (b *bench) addDevice(s *wdf.Sys, init *wdf.DeviceInit) wdf.NTSTATUS {
-	h, st := s.WdfDeviceCreate(init, b.deviceAttributes())
-	b.device = h
-	if !st.Failed() {
-		st = b.createQueue(s)
-	}
-	for i := range b.test.Objects {
-		if o := &b.test.Objects[i]; o.Kind == KindWDFSpinLock && !st.Failed() {
-			b.objects[i].handle, st = s.WdfSpinLockCreate(nil)
-			b.objects[i].addr = b.f.SpinLockCell(b.objects[i].handle)
-		}
-	}
-	for i := range b.test.Objects {
-		if o := &b.test.Objects[i]; o.Kind == KindInterrupt && !st.Failed() {
-			st = b.createInterrupt(s, o)
-		}
-	}
-	return st
-}
-
-// deviceAttributes gives the device the synchronization scope that automatic serialization needs.
-func (b *bench) deviceAttributes() *wdf.ObjectAttributes {
-	for _, o := range b.test.Objects {
-		if o.Interrupt.AutomaticSerialization || o.DPC.AutomaticSerialization {
-			return &wdf.ObjectAttributes{SynchronizationScope: wdf.SynchronizationScopeDevice}
-		}
-	}
-	return nil
-}
-
-func (b *bench) createInterrupt(s *wdf.Sys, o *Object) wdf.NTSTATUS {
-	c := wdf.InterruptConfigInit(b.callback(ProgramISR, o.ID), b.callback(ProgramDPC, o.Interrupt.DPC))
-	c.AutomaticSerialization = o.Interrupt.AutomaticSerialization
-	if o.Interrupt.Lock != NoObject {
-		c.SpinLock = b.objects[o.Interrupt.Lock].handle
-	}
-	h, st := s.WdfInterruptCreate(b.device, &c, nil)
-	if st.Failed() {
-		return st
-	}
-	b.objects[o.ID].handle = h
-	b.m.SetName(uint64(h), o.Name) // before it is connected under this name
-	if d := o.Interrupt.DPC; d != NoObject {
-		b.objects[d].addr = b.f.InterruptKDPC(h)
-	}
-	return st
-}
-
-// callback returns the routine of an object, 0 if it has none.
-func (b *bench) callback(kind ProgramKind, o ObjectID) wdf.Callback {
-	for i := range b.test.Programs {
-		if p := &b.test.Programs[i]; o != NoObject && p.Kind == kind && p.Object == o {
-			return wdf.Callback(b.code[i].routine)
-		}
-	}
-	return 0
-}
-
-// resources returns the hardware resources of the device: one interrupt for each interrupt object, in their order. The
-// class of a vector is the DIRQL (IRQL-3); interrupts of one DIRQL have vectors of their own.
-func (b *bench) resources() (list []wdf.Resource) {
-	for i := range b.test.Objects {
-		o := &b.test.Objects[i]
-		if o.Kind != KindInterrupt {
-			continue
-		}
-		at := &o.Interrupt
-		v := uint8(at.DIRQL)<<4 | 1
-		for slices.ContainsFunc(list, func(r wdf.Resource) bool { return r.Vector == uint32(v) }) {
-			v++
-		}
-		b.objects[i].vector = v
-		r := wdf.Resource{Type: wdf.CmResourceTypeInterrupt, ShareDisposition: wdf.CmResourceShareDeviceExclusive,
-			Level: uint8(at.DIRQL), Vector: uint32(v), Affinity: at.Affinity}
-		switch at.Trigger {
-		case Message:
-			r.Flags, r.MessageCount = wdf.CmResourceInterruptLatched|wdf.CmResourceInterruptMessage, 1
-		case LineLatched:
-			r.Flags = wdf.CmResourceInterruptLatched
-		}
-		if at.Trigger != Message {
-			b.objects[i].line = b.m.AddLine(o.Name, v, at.Trigger == LineLatched)
-		}
-		list = append(list, r)
-	}
-	return list
-}
-
 // kernelImportance are the importances of the kernel, by Importance.
 var kernelImportance = [...]uint8{
 	MediumImportance: kernel.MediumImportance, LowImportance: kernel.LowImportance,
@@ -194,6 +84,8 @@ func (b *bench) initialize(s *wdf.Sys, o *Object) {
 	switch o.Kind {
 	case KindKDPC:
 		s.KeInitializeDpc(in.addr, uint64(b.callback(ProgramDPC, o.ID)), 0)
+	case KindThreadedDPC:
+		s.KeInitializeThreadedDpc(in.addr, uint64(b.callback(ProgramDPC, o.ID)), 0)
 	case KindWDFDPC:
 		b.createDPC(s, o)
 	case KindSpinLock:
@@ -201,6 +93,10 @@ func (b *bench) initialize(s *wdf.Sys, o *Object) {
 		b.m.NameLock(in.addr, o.Name)
 	case KindEvent:
 		s.KeInitializeEvent(in.addr, kernel.NotificationEvent, false)
+	case KindTimer:
+		b.createTimer(s, o)
+	case KindWorkItem:
+		b.createWorkItem(s, o)
 	case KindRequest:
 		b.createRequest(s, o)
 	case KindVar:

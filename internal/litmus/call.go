@@ -27,7 +27,7 @@ type Param struct {
 }
 
 var (
-	paramDPC   = Param{What: "a KDPC", Of: kinds(KindKDPC)}
+	paramDPC   = Param{What: "a KDPC", Of: kinds(KindKDPC, KindThreadedDPC)}
 	paramWDF   = Param{What: "a WDFDPC", Of: kinds(KindWDFDPC)}
 	paramInt   = Param{What: "a number", Type: TypeInt}
 	paramIntr  = Param{What: "an interrupt", Of: kinds(KindInterrupt)}
@@ -41,6 +41,15 @@ var (
 	paramHow   = Param{What: "an importance", Words: importanceNames[:]}
 	paramPool  = Param{What: "a pool block", Of: kinds(KindPool)}
 	paramReq   = Param{What: "a request", Type: TypeHandle}
+	paramSent  = Param{What: "a request", Of: kinds(KindRequest)}
+	paramQueue = Param{What: "a queue", Of: kinds(KindQueue)}
+	paramTimer = Param{What: "a timer", Of: kinds(KindTimer)}
+	paramWork  = Param{What: "a workitem", Of: kinds(KindWorkItem)}
+	paramKLock = Param{What: "a spinlock", Of: kinds(KindSpinLock)}
+	paramPower = Param{What: "a power state", Words: powerStateNames}
+	paramAddr  = Param{What: "an address", Type: TypeHandle}
+	paramInit  = Param{What: "how WDF_INTERRUPT_CONFIG was filled in", Words: []string{"init", "zeroed"}}
+	paramFx    = Param{What: "a framework object", Of: kinds(KindInterrupt, KindWDFDPC, KindWDFSpinLock, KindWorkItem, KindTimer, KindQueue)}
 )
 
 // Calls are the calls of the language, in the order of the catalogue's needs.
@@ -73,6 +82,38 @@ var Calls = []Call{
 	{Name: "set", Routine: "KeSetEvent", Params: []Param{paramEvent}, Needs: 1, Visible: true},
 	{Name: "wait", Routine: "KeWaitForSingleObject", Params: []Param{paramEvent, paramTime}, Needs: 1, Result: TypeStatus, Visible: true},
 	{Name: "complete", Routine: "WdfRequestComplete", Params: []Param{paramReq}, Needs: 1, Visible: true},
+
+	{Name: "synchronize", Routine: "WdfInterruptSynchronize", Params: []Param{paramIntr}, Needs: 1, Result: TypeBool, Visible: true},
+	{Name: "acquire_at_dpc", Routine: "KeAcquireSpinLockAtDpcLevel", Params: []Param{paramKLock}, Needs: 1, Visible: true},
+	{Name: "release_from_dpc", Routine: "KeReleaseSpinLockFromDpcLevel", Params: []Param{paramKLock}, Needs: 1, Visible: true},
+	{Name: "lock_device", Routine: "WdfObjectAcquireLock", Visible: true},
+	{Name: "unlock_device", Routine: "WdfObjectReleaseLock", Visible: true},
+
+	{Name: "qw", Routine: "WdfInterruptQueueWorkItemForIsr", Params: []Param{paramIntr}, Needs: 1, Result: TypeBool, Visible: true},
+	{Name: "disable", Routine: "WdfInterruptDisable", Params: []Param{paramIntr}, Needs: 1, Visible: true},
+	{Name: "enable", Routine: "WdfInterruptEnable", Params: []Param{paramIntr}, Needs: 1, Visible: true},
+	{Name: "create", Routine: "WdfInterruptCreate", Params: []Param{paramIntr, paramInit}, Needs: 2, Result: TypeStatus, Visible: true},
+	{Name: "vector", Routine: "WdfInterruptGetInfo", Params: []Param{paramIntr}, Needs: 1, Result: TypeInt, Visible: true},
+	{Name: "delete", Routine: "WdfObjectDelete", Params: []Param{paramFx}, Needs: 1, Visible: true},
+	{Name: "enqueue_work", Routine: "WdfWorkItemEnqueue", Params: []Param{paramWork}, Needs: 1, Visible: true},
+	{Name: "start", Routine: "WdfTimerStart", Params: []Param{paramTimer, paramInt}, Needs: 2, Result: TypeBool, Visible: true},
+	{Name: "stop", Routine: "WdfTimerStop", Params: []Param{paramTimer, paramBool}, Needs: 2, Result: TypeBool, Visible: true},
+
+	{Name: "send", Routine: "NtReadFile", Params: []Param{paramSent}, Needs: 1, Visible: true},
+	{Name: "cancel_request", Routine: "IoCancelIrp", Params: []Param{paramSent}, Needs: 1, Result: TypeBool, Visible: true},
+	{Name: "request", Routine: "the request that the callback was given", Result: TypeHandle},
+	{Name: "retrieve", Routine: "WdfIoQueueRetrieveNextRequest", Params: []Param{paramQueue}, Needs: 1, Result: TypeHandle, Visible: true},
+	{Name: "mark_cancelable", Routine: "WdfRequestMarkCancelable", Params: []Param{paramReq}, Needs: 1, Visible: true},
+	{Name: "mark_cancelable_ex", Routine: "WdfRequestMarkCancelableEx", Params: []Param{paramReq}, Needs: 1, Result: TypeStatus, Visible: true},
+	{Name: "unmark", Routine: "WdfRequestUnmarkCancelable", Params: []Param{paramReq}, Needs: 1, Result: TypeStatus, Visible: true},
+
+	{Name: "user", Routine: "VirtualAlloc", Params: []Param{paramInt}, Needs: 1, Result: TypeHandle, Visible: true},
+	{Name: "map", Routine: "MmGetSystemAddressForMdlSafe", Params: []Param{paramAddr}, Needs: 1, Result: TypeHandle, Visible: true},
+	{Name: "deref", Routine: "a read at an address", Params: []Param{paramAddr}, Needs: 1, Result: TypeInt, Visible: true},
+
+	{Name: "start_device", Routine: "IRP_MN_START_DEVICE", Result: TypeStatus, Visible: true},
+	{Name: "power", Routine: "IRP_MN_SET_POWER", Params: []Param{paramPower}, Needs: 1, Result: TypeStatus, Visible: true},
+	{Name: "surprise_remove", Routine: "IRP_MN_SURPRISE_REMOVAL", Visible: true},
 }
 
 // findCall returns the call with that name, or nil.
@@ -130,13 +171,16 @@ type Observation struct {
 
 // Observations are the facts that can be observed.
 var Observations = []Observation{
-	{Name: "runs", Of: dpcKinds, Type: TypeInt, Meaning: "number of times the DPC routine was called"},
-	{Name: "active", Of: dpcKinds, Type: TypeBool, Meaning: "a run of the DPC has started and has not returned"},
+	{Name: "runs", Of: runKinds, Type: TypeInt, Meaning: "number of times the routine was called"},
+	{Name: "active", Of: runKinds, Type: TypeBool, Meaning: "a run of the routine has started and has not returned"},
 	{Name: "queued", Of: dpcKinds, Type: TypeBool, Meaning: "the DPC is in a queue"},
 	{Name: "proc", Of: dpcKinds, Type: TypeProc, PerRun: true, Meaning: "processor of the last run, by start"},
 	{Name: "calls", Of: kinds(KindInterrupt), Type: TypeInt, Meaning: "number of ISR calls that have started"},
 	{Name: "returns", Of: kinds(KindInterrupt), Type: TypeInt, Meaning: "number of ISR calls that have returned"},
 	{Name: "active", Of: kinds(KindInterrupt), Type: TypeBool, Meaning: "the ISR has started and has not returned"},
+	{Name: "connected", Of: kinds(KindInterrupt), Type: TypeBool, Meaning: "the service routine is connected: its vector is live"},
+	{Name: "known", Of: kinds(KindInterrupt), Type: TypeBool, Meaning: "the framework has stored the interrupt pointer"},
+	{Name: "unclaimed", Of: kinds(KindInterrupt), Type: TypeInt, Meaning: "number of calls of the service routine that returned FALSE"},
 	{Name: "level", Of: kinds(KindInterrupt), Type: TypeInt, Meaning: "DIRQL"},
 	{Name: "arrived", Of: kinds(KindRing), Type: TypeInt, Meaning: "number of entries that ever arrived"},
 	{Name: "count", Of: kinds(KindRing), Type: TypeInt, Meaning: "number of entries in the ring"},
@@ -144,6 +188,8 @@ var Observations = []Observation{
 	{Name: "completions", Of: kinds(KindRequest), Type: TypeInt, Meaning: "number of completions"},
 	{Name: "signaled", Of: kinds(KindEvent), Type: TypeBool, Meaning: "the event is set"},
 	{Name: "held", Of: kinds(KindSpinLock, KindWDFSpinLock), Type: TypeBool, Meaning: "the lock is held"},
+	{Name: "armed", Of: kinds(KindTimer), Type: TypeBool, Meaning: "the timer is in the timer queue"},
+	{Name: "value", Of: kinds(KindRegister), Type: TypeInt, Meaning: "what a read of the register would give"},
 	{Name: "irql", Type: TypeInt, Meaning: "IRQL of the processor"},
 }
 

@@ -50,6 +50,40 @@ func init() {
 		"set":                  func(x *activation, in *Instr) int64 { x.t.KeSetEvent(x.addr(in, 0)); return 0 },
 		"wait":                 wait,
 		"complete":             completeRequest,
+
+		"synchronize":      synchronize,
+		"acquire_at_dpc":   func(x *activation, in *Instr) int64 { x.t.KeAcquireSpinLockAtDpcLevel(x.addr(in, 0)); return 0 },
+		"release_from_dpc": func(x *activation, in *Instr) int64 { x.t.KeReleaseSpinLockFromDpcLevel(x.addr(in, 0)); return 0 },
+		"lock_device":      lockDevice,
+		"unlock_device":    unlockDevice,
+
+		"qw": func(x *activation, in *Instr) int64 {
+			return number(x.sys().WdfInterruptQueueWorkItemForIsr(x.handle(in, 0)))
+		},
+		"disable":      func(x *activation, in *Instr) int64 { x.sys().WdfInterruptDisable(x.handle(in, 0)); return 0 },
+		"enable":       func(x *activation, in *Instr) int64 { x.sys().WdfInterruptEnable(x.handle(in, 0)); return 0 },
+		"create":       createByProgram,
+		"vector":       interruptVector,
+		"delete":       func(x *activation, in *Instr) int64 { x.sys().WdfObjectDelete(x.handle(in, 0)); return 0 },
+		"enqueue_work": enqueueWork,
+		"start":        startTimer,
+		"stop":         stopTimer,
+
+		"send":               sendRequest,
+		"cancel_request":     cancelRequest,
+		"request":            ownRequest,
+		"retrieve":           retrieveRequest,
+		"mark_cancelable":    markCancelable,
+		"mark_cancelable_ex": markCancelableEx,
+		"unmark":             unmarkCancelable,
+
+		"user":  allocateUser,
+		"map":   mapUser,
+		"deref": func(x *activation, in *Instr) int64 { return int64(x.t.Load(uint64(x.value(in, 0)), 8)) },
+
+		"start_device":    startDevice,
+		"power":           setPower,
+		"surprise_remove": surpriseRemove,
 	}
 }
 

@@ -18,7 +18,7 @@ type sourceKind struct {
 
 // sourceKinds are the functions of the outcome section; the catalogue extends the language by rows.
 var sourceKinds = []sourceKind{
-	{name: "rel", objects: [][2]kindSet{{dpcKinds, 0}, {dpcKinds, dpcKinds}, {kinds(KindInterrupt), 0}, {kinds(KindInterrupt), kinds(KindInterrupt)}}, result: TypeSeq},
+	{name: "rel", objects: [][2]kindSet{{runKinds, 0}, {runKinds, runKinds}, {kinds(KindInterrupt), 0}, {kinds(KindInterrupt), kinds(KindInterrupt)}}, result: TypeSeq},
 	{name: "between", objects: [][2]kindSet{{dpcKinds, 0}}, result: TypeWord},
 	{name: "final", objects: [][2]kindSet{{kinds(KindVar), 0}}, result: typeOfArg},
 	{name: "finding", result: TypeSeq},

@@ -58,6 +58,9 @@ func (b *bench) ReadRegister(pa uint64, _ int) (value uint64, name string) {
 	r := b.state.registers[(pa-registerBase)/8]
 	o := &b.test.Objects[r.object]
 	d := &b.state.devices[r.object]
+	if b.state.gone {
+		return ^uint64(0), r.name // PWR-8
+	}
 	switch r.field {
 	case "":
 		v := b.readCell(o, d)
@@ -76,6 +79,12 @@ func (b *bench) ReadRegister(pa uint64, _ int) (value uint64, name string) {
 	return uint64(entry), r.name
 }
 
+// peekCell returns what a read of a register would give.
+func (b *bench) peekCell(o *Object) int64 {
+	d := b.state.devices[o.ID]
+	return b.readCell(o, &d)
+}
+
 // readCell returns what a register gives now: what was written last, else its next value.
 func (b *bench) readCell(o *Object, d *deviceState) int64 {
 	if d.written {
@@ -90,6 +99,9 @@ func (b *bench) readCell(o *Object, d *deviceState) int64 {
 func (b *bench) WriteRegister(pa uint64, _ int, value uint64) (name string) {
 	r := b.state.registers[(pa-registerBase)/8]
 	d := &b.state.devices[r.object]
+	if b.state.gone {
+		return r.name
+	}
 	switch r.field {
 	case "":
 		d.written, d.value = true, int64(value)

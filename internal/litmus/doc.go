@@ -7,8 +7,9 @@
 // program compiles to); then run.go and, in this order, what a run is made of:
 //
 //	bench.go         the machine of a test, its setup phase, one run
-//	build.go         objects of the setup in simulated memory and in the framework
-//	activation.go    the interpreter of programs; callcode.go, wdfobject.go: what a call does
+//	build.go         objects of the setup in simulated memory
+//	driver.go        the small driver of the test: its device, its framework objects, its resources
+//	activation.go    the interpreter of programs; callcode.go, wdfobject.go, request.go, pnpcode.go: what a call does
 //	environment.go   steps and actions as events of the machine; device.go: registers and rings
 //	observe.go       what a test sees of a run; relation.go: rel and between
 //	evaluate.go      the outcome of a run
@@ -29,16 +30,28 @@
 //	setup                                                     processors, settings and objects
 //	    processors P0 P1
 //	    setting MinimumDpcRate = 0
-//	    interrupt I: message, DIRQL 5, affinity {P0, P1}, dpc D   triggers: line level, line latched, message;
-//	                                                          also: lock S, AutomaticSerialization
+//	    device: not started                                   also: not pageable, passive, scope device, scope queue
+//	    interrupt I: message, DIRQL 5, affinity {P0, P1}, dpc D   triggers: line level, line latched, message; also:
+//	                                                          work W, lock S, shares J (the line of J), passive,
+//	                                                          late (made in EvtDevicePrepareHardware), no resource,
+//	                                                          AutomaticSerialization
 //	    pool B
-//	    kdpc D in B: importance high, target P1               "in B": lies in the pool block B; also: wdfdpc D
-//	    spinlock S                                            also: wdfspinlock, event, request
+//	    kdpc D in B: importance high, target P1               "in B": lies in the pool block B; also: threaded D; wdfdpc D, which can
+//	                                                          have: parent Q, AutomaticSerialization
+//	    spinlock S                                            also: wdfspinlock, event, workitem
+//	    timer TM: passive                                     WDFTIMER; when it expires is a choice
+//	    queue Q: sequential                                   or: manual; also: passive, scope queue
+//	    request R                                             the driver owns it; with queues: the program sends it
 //	    var c = 0                                             shared variable in simulated memory
 //	    register CAUSE = A then B                             the k-th read gives the k-th value, then the last one
 //	    ring RING: raises I                                   device with registers RING.count, RING.pop, RING.IE
 //	isr I                                                     EvtInterruptIsr of I; ends with "return T" or "return F"
 //	dpc D                                                     routine of a KDPC or WDFDPC, or EvtInterruptDpc
+//	work W, timer TM, read Q, cancel R                        work item routine, EvtTimerFunc, EvtIoRead, EvtRequestCancel
+//	enable I, disable I, sync I                               EvtInterruptEnable, EvtInterruptDisable, EvtInterruptSynchronize
+//	D0Entry                                                   of the device; also: PostInterruptsEnabled, D0Exit,
+//	                                                          PrepareHardware, SurpriseRemoval
+//	connected I, disconnected I                               mark and out only: what the test notes when that happens
 //	thread at P0                                              thread at PASSIVE_LEVEL that stays on P0
 //	steps
 //	    interrupt I at P0                                     fixed step
@@ -88,10 +101,12 @@
 //     `arrive` and `tick`. A tick is accepted like an interrupt, at CLOCK_LEVEL.
 //   - `arrive` adds an entry to the ring. With a latched or message interrupt it raises an edge if RING.IE is 1; a
 //     level line is asserted while RING.IE is 1 and the ring is not empty.
+//   - When a timer that is set expires is a choice: at any point from then on.
+//   - A callback that returns a status returns STATUS_SUCCESS unless it says otherwise.
 //   - Fixed steps come in order, each at any point after the previous one has ended and its condition holds. A free
 //     step comes once, at any point at which its condition holds ("while"), or has held once ("after"); at the latest
 //     when nothing else can go on. A run may end without a free step only if it cannot come any more; for a step
-//     marked "(must)" that is an error in the test.
+//     marked "(must)" that is an error in the test, and with a step marked "(only)" the run does not count.
 //   - The clock ticks by itself only when nothing else can happen, not even a free step: a queue without a drain request
 //     is drained then. Virtual time also passes before a free step where a wait or a timer could end first.
 //   - A run that ends with a bug check has its parameters as outcome. A finding that no component of the test shows, a

@@ -1,6 +1,9 @@
 package litmus
 
-import "github.com/dirql/dirql/internal/trace"
+import (
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/trace"
+)
 
 // The steps of a test, as events of the machine's environment, and the actions that programs make the device or the
 // clock do.
@@ -140,6 +143,16 @@ func (b *bench) recordMessage(interrupt ObjectID) {
 	if o := &b.test.Objects[interrupt]; o.Interrupt.Trigger == Message && b.m.Trace.On() {
 		b.m.Record(-1, trace.Event{Kind: trace.Message, Name: o.Name})
 	}
+}
+
+// discarded reports whether the run does not count: a step marked (only) could not come in it.
+func (b *bench) discarded(reason kernel.Reason) bool {
+	for i := range b.test.Steps {
+		if b.test.Steps[i].Only && b.state.done>>i&1 == 0 {
+			return reason == kernel.Done
+		}
+	}
+	return false
 }
 
 // unfinished returns the text of a step that had to come in the run, but did not.

@@ -143,6 +143,10 @@ func (b *bench) valueOf(typ Type, v int64) Value {
 // findingWords say what a rule of a finding is called in outcomes, where that is not the name of the rule.
 var findingWords = []struct{ rule, word string }{
 	{"KmdfIrql", "IRQL"},
+	{"interrupt storm", "storm"},
+	{"WdfInterruptQueueDpcForIsr with EvtInterruptWorkItem", "QD-9"},
+	{"WdfInterruptQueueDpcForIsr without EvtInterruptDpc", "QD-8"},
+	{"WdfInterruptQueueWorkItemForIsr without EvtInterruptWorkItem", "QW-4"},
 }
 
 // findings returns the component finding: what was found, in order, each once. A bug check that breaks no other rule

@@ -16,33 +16,43 @@ type ObjectKind uint8
 
 // The kinds of objects.
 const (
-	KindInterrupt    ObjectKind = iota + 1 // WDFINTERRUPT
-	KindInterruptDPC                       // the DPC inside a WDFINTERRUPT that calls EvtInterruptDpc
-	KindKDPC                               // KDPC of the driver
-	KindWDFDPC                             // WDFDPC
-	KindSpinLock                           // KSPIN_LOCK
-	KindWDFSpinLock                        // WDFSPINLOCK
-	KindEvent                              // KEVENT
-	KindRequest                            // WDFREQUEST that the driver owns
-	KindPool                               // pool block that other objects lie in
-	KindVar                                // shared variable
-	KindRegister                           // device register
-	KindRing                               // ring device
+	KindInterrupt     ObjectKind = iota + 1 // WDFINTERRUPT
+	KindInterruptDPC                        // the DPC inside a WDFINTERRUPT that calls EvtInterruptDpc
+	KindKDPC                                // KDPC of the driver
+	KindWDFDPC                              // WDFDPC
+	KindSpinLock                            // KSPIN_LOCK
+	KindWDFSpinLock                         // WDFSPINLOCK
+	KindEvent                               // KEVENT
+	KindRequest                             // WDFREQUEST that the driver owns
+	KindPool                                // pool block that other objects lie in
+	KindVar                                 // shared variable
+	KindRegister                            // device register
+	KindRing                                // ring device
+	KindInterruptWork                       // the work item inside a WDFINTERRUPT that calls EvtInterruptWorkItem
+	KindWorkItem                            // WDFWORKITEM
+	KindTimer                               // WDFTIMER
+	KindQueue                               // WDFQUEUE
+	KindThreadedDPC                         // threaded KDPC of the driver
 )
 
 var kindNames = [...]string{
-	KindInterrupt:    "interrupt",
-	KindInterruptDPC: "interrupt's dpc",
-	KindKDPC:         "kdpc",
-	KindWDFDPC:       "wdfdpc",
-	KindSpinLock:     "spinlock",
-	KindWDFSpinLock:  "wdfspinlock",
-	KindEvent:        "event",
-	KindRequest:      "request",
-	KindPool:         "pool",
-	KindVar:          "var",
-	KindRegister:     "register",
-	KindRing:         "ring",
+	KindInterrupt:     "interrupt",
+	KindInterruptDPC:  "interrupt's dpc",
+	KindKDPC:          "kdpc",
+	KindWDFDPC:        "wdfdpc",
+	KindSpinLock:      "spinlock",
+	KindWDFSpinLock:   "wdfspinlock",
+	KindEvent:         "event",
+	KindRequest:       "request",
+	KindPool:          "pool",
+	KindVar:           "var",
+	KindRegister:      "register",
+	KindRing:          "ring",
+	KindInterruptWork: "interrupt's work item",
+	KindWorkItem:      "workitem",
+	KindTimer:         "timer",
+	KindQueue:         "queue",
+	KindThreadedDPC:   "threaded",
 }
 
 // String returns the word that declares an object of this kind.
@@ -92,7 +102,14 @@ func (s kindSet) String() string {
 }
 
 // dpcKinds are the objects that have a DPC routine.
-var dpcKinds = kinds(KindInterruptDPC, KindKDPC, KindWDFDPC)
+var dpcKinds = kinds(KindInterruptDPC, KindKDPC, KindWDFDPC, KindThreadedDPC)
+
+// workKinds are the objects that have a work item routine.
+var workKinds = kinds(KindInterruptWork, KindWorkItem)
+
+// runKinds are the objects with a routine whose runs are counted: a DPC's, a work item's, a timer's, EvtIoRead of a
+// queue, EvtRequestCancel of a request.
+var runKinds = dpcKinds | workKinds | kinds(KindTimer, KindQueue, KindRequest)
 
 // Object is an object of the setup. Of the attributes only those of its kind count.
 type Object struct {
@@ -106,6 +123,8 @@ type Object struct {
 	DPC       DPCAttr       // KindInterruptDPC, KindKDPC, KindWDFDPC
 	Cell      CellAttr      // KindVar, KindRegister
 	Ring      RingAttr      // KindRing
+	Timer     TimerAttr     // KindTimer
+	Queue     QueueAttr     // KindQueue
 }
 
 // Trigger is the way in which an interrupt is signalled.
@@ -129,8 +148,18 @@ type InterruptAttr struct {
 	DIRQL                  int
 	Affinity               uint64   // bit n: may interrupt processor n
 	DPC                    ObjectID // its KindInterruptDPC if EvtInterruptDpc is registered, else NoObject
+	Work                   ObjectID // its KindInterruptWork if EvtInterruptWorkItem is registered, else NoObject
 	Lock                   ObjectID // WDFSPINLOCK given to it, or NoObject
+	Shares                 ObjectID // interrupt declared above whose line it shares, or NoObject
 	AutomaticSerialization bool
+	Passive                bool // PassiveHandling
+	NoResource             bool // the device gets no interrupt for it (WDFI-17)
+	Late                   bool // made in EvtDevicePrepareHardware: by its program if there is one
+}
+
+// sameLine reports whether two interrupts can be on one line (INT-12).
+func (a *InterruptAttr) sameLine(o *InterruptAttr) bool {
+	return a.Trigger == o.Trigger && a.Trigger != Message && a.DIRQL == o.DIRQL && a.Affinity == o.Affinity && !a.NoResource && !o.NoResource
 }
 
 // Importance is the importance of a DPC.
@@ -157,7 +186,20 @@ type DPCAttr struct {
 	Importance             Importance
 	Target                 int      // processor number or NoTarget
 	Interrupt              ObjectID // interrupt that a KindInterruptDPC belongs to, else NoObject
+	Parent                 ObjectID // queue that is the parent of a WDFDPC, or NoObject: the device
 	AutomaticSerialization bool     // of a WDFDPC
+}
+
+// TimerAttr are the attributes of a WDFTIMER.
+type TimerAttr struct {
+	Passive bool // ExecutionLevel passive: the callback runs in a work item
+}
+
+// QueueAttr are the attributes of a WDFQUEUE. The first queue of a setup is the default queue of the device.
+type QueueAttr struct {
+	Manual  bool // else sequential
+	Passive bool // ExecutionLevel passive
+	Scope   bool // SynchronizationScope queue: EvtIoRead and EvtRequestCancel run under its callback lock
 }
 
 // CellAttr describes a shared variable or a device register.

@@ -12,6 +12,7 @@ import (
 // lists, how far the steps are, and the devices. It is a component of the machine: plain data that is empty at rest,
 // and part of the state by which equal states are recognised, as far as something can still ask for it (needs).
 type observations struct {
+	bench     *bench
 	test      *Test
 	m         *kernel.Machine
 	needs     needs
@@ -30,6 +31,7 @@ type observations struct {
 	fixedCall   int    // the call that ends the last fixed step, 0: it has ended
 	done        uint64 // bit i: step i has come
 	held        uint64 // bit i: the after condition of step i has held
+	gone        bool   // the device was taken out
 }
 
 // history is what is known of the runs of a DPC or the calls of an ISR.
@@ -50,6 +52,7 @@ type needs struct {
 	starts, active, ends []bool // by ObjectID: numbers of runs, whether one is active
 	procs                []int  // by ObjectID: processors of the first n runs; lastOnly: of the last run
 	arrived, completions []bool
+	unclaimed            []bool
 	lists                []int // values of the first n; wholeList; 0: nothing
 	last, count          []bool
 }
@@ -59,8 +62,8 @@ const (
 	lastOnly  = -1
 )
 
-func newObservations(t *Test, m *kernel.Machine) *observations {
-	s := &observations{test: t, m: m, needs: t.needs(), registers: t.registers()}
+func newObservations(b *bench) *observations {
+	s := &observations{bench: b, test: b.test, m: b.m, needs: b.test.needs(), registers: b.test.registers()}
 	s.Restore(nil)
 	return s
 }
@@ -70,7 +73,7 @@ func (t *Test) needs() needs {
 	n, l := len(t.Objects), len(t.Lists)
 	d := needs{
 		starts: make([]bool, n), active: make([]bool, n), ends: make([]bool, n), procs: make([]int, n),
-		arrived: make([]bool, n), completions: make([]bool, n),
+		arrived: make([]bool, n), completions: make([]bool, n), unclaimed: make([]bool, n),
 		lists: make([]int, l), last: make([]bool, l), count: make([]bool, l),
 	}
 	t.conditions(d.expression)
@@ -133,6 +136,8 @@ func (d *needs) observation(o ObjectID, property string, run int) {
 		d.arrived[o] = true
 	case "completions":
 		d.completions[o] = true
+	case "unclaimed":
+		d.unclaimed[o] = true
 	}
 }
 
@@ -178,7 +183,7 @@ func (s *observations) Snapshot() any { return nil }
 func (s *observations) Restore(any) {
 	t := s.test
 	clean := observations{
-		test: t, m: s.m, needs: s.needs, registers: s.registers,
+		bench: s.bench, test: t, m: s.m, needs: s.needs, registers: s.registers,
 		runs: zeroed(s.runs, len(t.Objects)), lists: s.lists, relations: s.relations, gaps: zeroed(s.gaps, len(t.Components)),
 		completions: zeroed(s.completions, len(t.Objects)), devices: zeroed(s.devices, len(t.Objects)), awaited: s.awaited[:0],
 	}
@@ -255,6 +260,7 @@ func (s *observations) AppendState(b []byte) []byte {
 	b = append(b, byte(s.fixed), number8(s.fixedCall != 0 && !s.returned(s.fixedCall)), byte(len(s.awaited)))
 	b = binary.LittleEndian.AppendUint64(b, s.done)
 	b = binary.LittleEndian.AppendUint64(b, s.held)
+	b = append(b, number8(s.gone))
 	for _, a := range s.awaited {
 		b = append(b, byte(a.interrupt), byte(a.cpu))
 	}
@@ -295,6 +301,9 @@ func (s *observations) appendObject(b []byte, o ObjectID) []byte {
 	}
 	if d.completions[o] {
 		b = append(b, byte(s.completions[o]))
+	}
+	if d.unclaimed[o] {
+		b = append(b, byte(s.bench.Observe(o, "unclaimed")))
 	}
 	return b
 }

@@ -82,7 +82,7 @@ func TestValues(t *testing.T) {
 		{TypeWord, 0, None},
 		{TypeHandle, 0, "NULL"},
 		{TypeStatus, 0x102, "STATUS_TIMEOUT"},
-		{TypeStatus, 0xC0000001, "0xC0000001"},
+		{TypeStatus, 0xC0000005, "0xC0000005"},
 	}
 	for _, tt := range tests {
 		if got := lt.Value(tt.typ, tt.v); got != tt.want {

@@ -145,7 +145,7 @@ func (c *compiler) sharedVar(line int, name string) *Object {
 func (c *compiler) needPrograms() {
 	for _, o := range c.Objects {
 		for _, k := range programKinds {
-			if k.of.has(o.Kind) && c.ProgramOf(k.kind, o.ID) == nil {
+			if k.needed && k.of.has(o.Kind) && c.ProgramOf(k.kind, o.ID) == nil {
 				fail(o.Line, "add a section: "+k.section+" "+o.Name, "%s %s has no %s", o.Kind, o.Name, k.routine)
 			}
 		}

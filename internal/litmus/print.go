@@ -131,6 +131,9 @@ func (t *Test) Step(s *Step) string {
 	if s.Must {
 		text += " (must)"
 	}
+	if s.Only {
+		text += " (only)"
+	}
 	return text
 }
 

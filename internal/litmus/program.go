@@ -5,22 +5,47 @@ type ProgramKind uint8
 
 // The kinds of programs.
 const (
-	ProgramISR    ProgramKind = iota + 1 // EvtInterruptIsr of Object
-	ProgramDPC                           // DPC routine of Object
-	ProgramThread                        // thread at PASSIVE_LEVEL that stays on Processor
+	ProgramISR     ProgramKind = iota + 1 // EvtInterruptIsr of Object
+	ProgramDPC                            // DPC routine of Object
+	ProgramThread                         // thread at PASSIVE_LEVEL that stays on Processor
+	ProgramWork                           // EvtInterruptWorkItem or EvtWorkItem of Object
+	ProgramTimer                          // EvtTimerFunc of Object
+	ProgramRead                           // EvtIoRead of Object
+	ProgramCancel                         // EvtRequestCancel of Object
+	ProgramEnable                         // EvtInterruptEnable of Object
+	ProgramDisable                        // EvtInterruptDisable of Object
+	ProgramSync                           // EvtInterruptSynchronize of Object
+	ProgramDevice                         // PnP or power callback of the device: the one that Name says
+	ProgramWatch                          // what the test notes when an interrupt is connected or disconnected
 )
 
 // programKinds says which section starts which kind of program, what it belongs to, and what it returns.
 var programKinds = []struct {
 	kind    ProgramKind
 	section string
-	of      kindSet // 0: a thread
-	result  Type
+	of      kindSet // 0: it belongs to no object
+	result  Type    // a program that returns a status succeeds unless it says otherwise
+	needed  bool    // each such object has one
+	counts  bool    // its runs are those of the object
 	routine string
 }{
-	{ProgramISR, "isr", kinds(KindInterrupt), TypeBool, "EvtInterruptIsr"},
-	{ProgramDPC, "dpc", dpcKinds, TypeNone, "DPC routine"},
-	{ProgramThread, "thread", 0, TypeNone, "thread"},
+	{ProgramISR, "isr", kinds(KindInterrupt), TypeBool, true, true, "EvtInterruptIsr"},
+	{ProgramDPC, "dpc", dpcKinds, TypeNone, true, true, "DPC routine"},
+	{ProgramThread, "thread", 0, TypeNone, false, false, "thread"},
+	{ProgramWork, "work", workKinds, TypeNone, true, true, "work item routine"},
+	{ProgramTimer, "timer", kinds(KindTimer), TypeNone, true, true, "EvtTimerFunc"},
+	{ProgramRead, "read", kinds(KindQueue), TypeNone, false, true, "EvtIoRead"},
+	{ProgramCancel, "cancel", kinds(KindRequest), TypeNone, false, true, "EvtRequestCancel"},
+	{ProgramEnable, "enable", kinds(KindInterrupt), TypeStatus, false, false, "EvtInterruptEnable"},
+	{ProgramDisable, "disable", kinds(KindInterrupt), TypeStatus, false, false, "EvtInterruptDisable"},
+	{ProgramSync, "sync", kinds(KindInterrupt), TypeBool, false, false, "EvtInterruptSynchronize"},
+	{ProgramDevice, "D0Entry", 0, TypeStatus, false, false, "EvtDeviceD0Entry"},
+	{ProgramDevice, "PostInterruptsEnabled", 0, TypeStatus, false, false, "EvtDeviceD0EntryPostInterruptsEnabled"},
+	{ProgramDevice, "D0Exit", 0, TypeStatus, false, false, "EvtDeviceD0Exit"},
+	{ProgramDevice, "PrepareHardware", 0, TypeStatus, false, false, "EvtDevicePrepareHardware"},
+	{ProgramDevice, "SurpriseRemoval", 0, TypeNone, false, false, "EvtDeviceSurpriseRemoval"},
+	{ProgramWatch, "connected", kinds(KindInterrupt), TypeNone, false, false, "observer of connections"},
+	{ProgramWatch, "disconnected", kinds(KindInterrupt), TypeNone, false, false, "observer of connections"},
 }
 
 // Program is a compiled program. It starts at instruction 0 with all registers 0 and ends with an OpReturn.
@@ -30,9 +55,16 @@ type Program struct {
 	Object    ObjectID // what it belongs to, or NoObject
 	Processor int      // of a thread, else ThisProcessor
 	Setup     bool     // a thread with an OpSetupDone
+	Counts    bool     // its runs are those of Object
 	Registers []Register
 	Code      []Instr
 	Line      int
+}
+
+// section returns the word that starts the program's section.
+func (p *Program) section() string {
+	word, _ := cutWord(p.Name)
+	return word
 }
 
 // Register is a local variable or, if its name starts with '$', a temporary.

@@ -86,7 +86,7 @@ func Run(t *Test, opt Options) (*Result, error) {
 	outcomes := map[string]Outcome{}
 	found := explore.Plain(func(source choice.Source, visited func(kernel.State) bool) explore.Result {
 		o, reason := b.run(source, visited, nil)
-		if reason == kernel.Seen || b.guest != nil && b.guest.late(reason) {
+		if reason == kernel.Seen || b.discarded(reason) || b.guest != nil && b.guest.late(reason) {
 			return explore.Result{Pruned: true}
 		}
 		key := o.String()

@@ -15,7 +15,7 @@ const (
 )
 
 // settings are the tunables that a setup can change.
-var settings = []string{"MaximumDpcQueueDepth", "MinimumDpcRate", "IdealDpcRate", "AdjustDpcThreshold"}
+var settings = []string{"MaximumDpcQueueDepth", "MinimumDpcRate", "IdealDpcRate", "AdjustDpcThreshold", "StormLimit", "OperationTime"}
 
 // parseSetup reads the setup.
 func (c *compiler) parseSetup() {
@@ -27,6 +27,9 @@ func (c *compiler) parseSetup() {
 			c.parseProcessors(r)
 		case "setting":
 			c.parseSetting(r)
+		case "device":
+			r.need(":", "write: device: not started, not pageable, passive, scope device, scope queue")
+			c.parseDevice(r)
 		default:
 			c.parseObject(r, word)
 		}
@@ -38,7 +41,7 @@ func (c *compiler) parseSetup() {
 }
 
 func setupHint() string {
-	list := []string{"processors", "setting"}
+	list := []string{"processors", "setting", "device"}
 	for _, d := range declarations {
 		list = append(list, d.kind.String())
 	}
@@ -69,6 +72,32 @@ func (c *compiler) parseSetting(r *reader) {
 	c.Settings = append(c.Settings, Setting{name, r.number("the setting", 0, 1<<31)})
 }
 
+// parseDevice reads the attributes of the device.
+func (c *compiler) parseDevice(r *reader) {
+	for more := true; more; more = r.take(",") {
+		switch {
+		case r.take("passive"):
+			c.Device.Passive = true
+		case r.take("scope"):
+			c.Device.Scope = r.name("device or queue", "")
+			if c.Device.Scope != "device" && c.Device.Scope != "queue" {
+				fail(r.line, "write: scope device, or: scope queue", "unknown scope %q", c.Device.Scope)
+			}
+		case r.take("not"):
+			switch what := r.name("started or pageable", ""); what {
+			case "started":
+				c.Device.NotStarted = true
+			case "pageable":
+				c.Device.NotPageable = true
+			default:
+				fail(r.line, "write: not started, or: not pageable", "unknown attribute %q", "not "+what)
+			}
+		default:
+			fail(r.line, "a device has: not started, not pageable, passive, scope device, scope queue", "unknown attribute %s", r.peek())
+		}
+	}
+}
+
 // declarations say which objects can be declared, and how.
 var declarations = []struct {
 	kind   ObjectKind
@@ -78,6 +107,7 @@ var declarations = []struct {
 	{KindInterrupt, false, interruptAttr},
 	{KindKDPC, false, dpcAttr},
 	{KindWDFDPC, false, dpcAttr},
+	{KindThreadedDPC, false, dpcAttr},
 	{KindSpinLock, false, nil},
 	{KindWDFSpinLock, false, nil},
 	{KindEvent, false, nil},
@@ -86,6 +116,9 @@ var declarations = []struct {
 	{KindVar, true, nil},
 	{KindRegister, true, nil},
 	{KindRing, false, ringAttr},
+	{KindWorkItem, false, nil},
+	{KindTimer, false, timerAttr},
+	{KindQueue, false, queueAttr},
 }
 
 // parseObject reads the declaration of an object: KIND NAME [= VALUES] [in BLOCK] [: ATTRIBUTE, ...].
@@ -124,8 +157,8 @@ func (c *compiler) newObject(r *reader, kind ObjectKind) *Object {
 	}
 	c.Objects = append(c.Objects, Object{
 		ID: ObjectID(len(c.Objects)), Name: name, Kind: kind, Block: NoObject, Line: r.line,
-		Interrupt: InterruptAttr{DPC: NoObject, Lock: NoObject},
-		DPC:       DPCAttr{Target: NoTarget, Interrupt: NoObject},
+		Interrupt: InterruptAttr{DPC: NoObject, Work: NoObject, Lock: NoObject, Shares: NoObject},
+		DPC:       DPCAttr{Target: NoTarget, Interrupt: NoObject, Parent: NoObject},
 		Ring:      RingAttr{Interrupt: NoObject},
 	})
 	return &c.Objects[len(c.Objects)-1]
@@ -139,6 +172,8 @@ func (c *compiler) checkObject(r *reader, o *Object) {
 		fail(r.line, hint, "interrupt %s has no trigger", o.Name)
 	case o.Kind == KindInterrupt && o.Interrupt.DIRQL == 0:
 		fail(r.line, hint, "interrupt %s has no DIRQL", o.Name)
+	case o.Kind == KindInterrupt && o.Interrupt.Shares != NoObject && !c.Objects[o.Interrupt.Shares].Interrupt.sameLine(&o.Interrupt):
+		fail(r.line, "give both the same line level or line latched, DIRQL and affinity", "interrupt %s cannot share the line", o.Name)
 	case o.Kind == KindInterrupt && o.Interrupt.Affinity == 0:
 		fail(r.line, hint, "interrupt %s has no affinity", o.Name)
 	case o.Kind == KindRing && o.Ring.Interrupt == NoObject:
@@ -176,8 +211,23 @@ func interruptAttr(c *compiler, r *reader, o *Object) {
 		d := c.newObject(r, KindInterruptDPC)
 		d.DPC.Interrupt = o.ID
 		at.DPC = d.ID
+	case "work":
+		if at.Work != NoObject {
+			fail(r.line, "an interrupt has one EvtInterruptWorkItem", "second work of interrupt %s", o.Name)
+		}
+		at.Work = c.newObject(r, KindInterruptWork).ID
+	case "shares":
+		at.Shares = c.objectOf(r, kinds(KindInterrupt)).ID
+	case "passive":
+		at.Passive = true
+	case "late":
+		at.Late = true
+	case "no":
+		r.need("resource", "write: no resource")
+		at.NoResource = true
 	default:
-		fail(r.line, "interrupts have: line level, line latched, message, DIRQL n, affinity {P0}, dpc D, lock S, AutomaticSerialization", "unknown attribute %q", word)
+		fail(r.line, "interrupts have: line level, line latched, message, DIRQL n, affinity {P0}, dpc D, work W, lock S, shares I, "+
+			"passive, late, no resource, AutomaticSerialization", "unknown attribute %q", word)
 	}
 }
 
@@ -195,8 +245,32 @@ func dpcAttr(c *compiler, r *reader, o *Object) {
 		o.DPC.Target = c.processor(r)
 	case word == "AutomaticSerialization" && o.Kind == KindWDFDPC:
 		o.DPC.AutomaticSerialization = true
+	case word == "parent" && o.Kind == KindWDFDPC:
+		o.DPC.Parent = c.objectOf(r, kinds(KindQueue)).ID
 	default:
-		fail(r.line, "DPCs have: importance high, target P1; a wdfdpc also AutomaticSerialization", "unknown attribute %q", word)
+		fail(r.line, "DPCs have: importance high, target P1; a wdfdpc also parent Q, AutomaticSerialization", "unknown attribute %q", word)
+	}
+}
+
+// timerAttr reads one attribute of a WDFTIMER.
+func timerAttr(c *compiler, r *reader, o *Object) {
+	r.need("passive", "write: timer "+o.Name+", or: timer "+o.Name+": passive")
+	o.Timer.Passive = true
+}
+
+// queueAttr reads one attribute of a WDFQUEUE.
+func queueAttr(c *compiler, r *reader, o *Object) {
+	switch word := r.name("an attribute", ""); word {
+	case "sequential":
+	case "manual":
+		o.Queue.Manual = true
+	case "passive":
+		o.Queue.Passive = true
+	case "scope":
+		r.need("queue", "write: scope queue")
+		o.Queue.Scope = true
+	default:
+		fail(r.line, "queues have: sequential, manual, passive, scope queue", "unknown attribute %q", word)
 	}
 }
 

@@ -228,7 +228,11 @@ func (b *body) returnStatement(r *reader) {
 	}
 	e := b.expr(r.expression())
 	if e.Type != b.result {
-		fail(b.line, "write: return T, or: return F", "%s returns a %s, not a %s", b.Name, b.result, e.Type)
+		hint := "write: return T, or: return F"
+		if b.result == TypeStatus {
+			hint = "write: return STATUS_UNSUCCESSFUL"
+		}
+		fail(b.line, hint, "%s returns a %s, not a %s", b.Name, b.result, e.Type)
 	}
 	b.emit(Instr{Op: OpReturn, Expr: e})
 }

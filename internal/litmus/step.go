@@ -13,10 +13,10 @@ func (c *compiler) parseSteps() {
 	}
 }
 
-// step reads [free] ACTION [while COND] [after COND] [(must)].
+// step reads [free] ACTION [while COND] [after COND] [(must) or (only)].
 func (c *compiler) step(r *reader) Step {
 	s := Step{Line: r.line, Free: r.take("free")}
-	hint := "write: [free] ACTION [at P0] [while CONDITION] [after CONDITION] [(must)]"
+	hint := "write: [free] ACTION [at P0] [while CONDITION] [after CONDITION] [(must) or (only)]"
 	word := r.name("an action", hint)
 	if !c.isAction(word) {
 		fail(r.line, "actions are interrupt, message, arrive, tick", "unknown action %q", word)
@@ -35,9 +35,11 @@ func (c *compiler) step(r *reader) Step {
 		s.After = c.resolve(condition{r.line}, r.expression())
 	}
 	if r.take("(") {
-		r.need("must", hint)
+		s.Only = r.take("only")
+		if s.Must = !s.Only; s.Must {
+			r.need("must", hint)
+		}
 		r.need(")", hint)
-		s.Must = true
 	}
 	if t := r.peek(); t.kind != tokenEnd {
 		fail(r.line, hint, "unexpected %s", t)

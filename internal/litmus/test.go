@@ -22,6 +22,7 @@ type Test struct {
 
 	Processors int
 	Settings   []Setting
+	Device     DeviceAttr
 	Objects    []Object // indexed by ObjectID
 	Words      []string // words that programs handle as values: word k has the value k+1
 
@@ -93,7 +94,15 @@ func (r Report) String() string {
 	return r.Kind + " " + r.Subject
 }
 
-// Setting is a tunable of the machine (DPC-10).
+// DeviceAttr says how the device of a test differs from one that was started, is power-pageable and serializes nothing.
+type DeviceAttr struct {
+	NotStarted  bool   // the programs start it: start_device()
+	NotPageable bool   // not power-pageable
+	Passive     bool   // ExecutionLevel passive
+	Scope       string // SynchronizationScope: device, queue; "": as the objects need it
+}
+
+// Setting is a tunable of the machine (DPC-10, WD-7).
 type Setting struct {
 	Name  string
 	Value int64
@@ -109,6 +118,7 @@ type List struct {
 type Step struct {
 	Free   bool // may come at any point at which its condition holds; else in the order of the steps
 	Must   bool // the run is wrong if it never came
+	Only   bool // a run without it does not count
 	Action Action
 	While  *Expr // nil or a condition that holds at the step
 	After  *Expr // nil or a condition that has held once, at the step or before

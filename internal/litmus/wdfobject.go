@@ -5,11 +5,15 @@ import (
 	"github.com/dirql/dirql/wdf"
 )
 
-// createDPC makes a WDFDPC whose parent is the device.
+// createDPC makes a WDFDPC whose parent is the device or a queue.
 func (b *bench) createDPC(s *wdf.Sys, o *Object) {
 	c := wdf.DPCConfigInit(b.callback(ProgramDPC, o.ID))
 	c.AutomaticSerialization = o.DPC.AutomaticSerialization
-	h, st := s.WdfDpcCreate(&c, &wdf.ObjectAttributes{ParentObject: b.device})
+	a := wdf.ObjectAttributes{ParentObject: b.device}
+	if o.DPC.Parent != NoObject {
+		a.ParentObject = b.objects[o.DPC.Parent].handle
+	}
+	h, st := s.WdfDpcCreate(&c, &a)
 	if st.Failed() {
 		b.fail("WdfDpcCreate for %s: %s", o.Name, trace.StatusName(uint32(st)))
 		return
@@ -25,45 +29,52 @@ func cancelDPC(x *activation, in *Instr) int64 {
 	return number(x.sys().WdfDpcCancel(x.handle(in, 0), x.value(in, 1) != 0))
 }
 
-// createQueue makes the manual default queue through which the requests of a test come to the driver; EvtDriverDeviceAdd
-// calls it.
-func (b *bench) createQueue(s *wdf.Sys) wdf.NTSTATUS {
-	for _, o := range b.test.Objects {
-		if o.Kind == KindRequest {
-			c := wdf.IoQueueConfigInitDefaultQueue(wdf.IoQueueDispatchManual)
-			_, st := s.WdfIoQueueCreate(b.device, &c, nil)
-			return st
-		}
+// createTimer and createWorkItem make objects whose parent is the device.
+func (b *bench) createTimer(s *wdf.Sys, o *Object) {
+	c := wdf.TimerConfigInit(b.callback(ProgramTimer, o.ID))
+	a := wdf.ObjectAttributes{ParentObject: b.device}
+	c.AutomaticSerialization = false
+	if o.Timer.Passive {
+		a.ExecutionLevel = wdf.ExecutionLevelPassive
 	}
-	return wdf.StatusSuccess
+	h, st := s.WdfTimerCreate(&c, &a)
+	if st.Failed() {
+		b.fail("WdfTimerCreate for %s: %s", o.Name, trace.StatusName(uint32(st)))
+	}
+	b.objects[o.ID].handle, b.objects[o.ID].addr = h, b.f.TimerKTIMER(h)
 }
 
-// controlCode is the I/O control of the requests of a test: METHOD_BUFFERED, without data.
-const controlCode = 0x222000
-
-// createRequest sends a request to the device and gives it to the driver.
-func (b *bench) createRequest(s *wdf.Sys, o *Object) {
-	s.SendRequest(b.device, wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: controlCode})
-	h, st := s.WdfIoQueueRetrieveNextRequest(s.WdfDeviceGetDefaultQueue(b.device))
+func (b *bench) createWorkItem(s *wdf.Sys, o *Object) {
+	c := wdf.WorkItemConfigInit(b.callback(ProgramWork, o.ID))
+	c.AutomaticSerialization = false
+	h, st := s.WdfWorkItemCreate(&c, &wdf.ObjectAttributes{ParentObject: b.device})
 	if st.Failed() {
-		b.fail("WdfIoQueueRetrieveNextRequest for %s: %s", o.Name, trace.StatusName(uint32(st)))
+		b.fail("WdfWorkItemCreate for %s: %s", o.Name, trace.StatusName(uint32(st)))
 	}
 	b.objects[o.ID].handle = h
 }
 
-// completeRequest completes a request, which a variable may refer to. What returns is counted as a completion.
-func completeRequest(x *activation, in *Instr) int64 {
-	h := wdf.Handle(x.value(in, 0))
-	x.sys().WdfRequestComplete(h, wdf.StatusSuccess)
-	x.completed(uint64(h))
+func enqueueWork(x *activation, in *Instr) int64 {
+	x.sys().WdfWorkItemEnqueue(x.handle(in, 0))
 	return 0
 }
 
-// completed counts a completion of a request that has returned.
-func (b *bench) completed(handle uint64) {
-	for i := range b.objects {
-		if uint64(b.objects[i].handle) == handle && b.test.Objects[i].Kind == KindRequest {
-			b.state.completions[i]++
-		}
-	}
+// startTimer takes the time from now in units of 100 ns. When it has passed is a choice: it may end at any point after
+// the call.
+func startTimer(x *activation, in *Instr) int64 {
+	return number(x.sys().WdfTimerStart(x.handle(in, 0), -x.value(in, 1)))
+}
+
+func stopTimer(x *activation, in *Instr) int64 {
+	return number(x.sys().WdfTimerStop(x.handle(in, 0), x.value(in, 1) != 0))
+}
+
+func interruptVector(x *activation, in *Instr) int64 {
+	info := wdf.InterruptInfoInit()
+	x.sys().WdfInterruptGetInfo(x.handle(in, 0), &info)
+	return int64(info.Vector)
+}
+
+func synchronize(x *activation, in *Instr) int64 {
+	return number(x.sys().WdfInterruptSynchronize(x.handle(in, 0), x.callback(ProgramSync, in.Args[0].Object), 0))
 }

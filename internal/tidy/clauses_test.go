@@ -16,15 +16,15 @@ var says = map[string]string{
 }
 
 // TestClausesHaveTests checks that every clause about the kernel (IRQL, INT, DPC,
-// WD), and every clause of QD that litmus groups A to C name, stands in the name
-// of a test or in a table of tests: a clause without one is a promise that nobody
-// keeps.
+// WD), and every clause that the litmus catalogue names, stands in the name of a test, or in a table of tests: a
+// clause without one is a promise that nobody keeps. The litmus tests themselves
+// are subtests with the names of their clauses.
 func TestClausesHaveTests(t *testing.T) {
 	names := testNames(t, "../..")
 	clauses := append(kernelClauses(t, "../../docs/spec/interrupts.md"), litmusClauses(t, "../../docs/spec/litmus.md")...)
 	for _, clause := range clauses {
 		group, number, _ := strings.Cut(clause, "-")
-		if says[clause] != "" || !slices.Contains([]string{"IRQL", "INT", "DPC", "WD", "QD"}, group) {
+		if says[clause] != "" || slices.Contains(pending, clause) || slices.Contains(pending, group) {
 			continue
 		}
 		if !regexp.MustCompile(group + `-?` + number + `(\D|$)`).MatchString(names) {
@@ -32,6 +32,10 @@ func TestClausesHaveTests(t *testing.T) {
 		}
 	}
 }
+
+// pending are clauses, and groups of clauses, whose litmus tests wait for what they
+// are about.
+var pending = []string{"PLI", "WAKE", "WDFI-19"}
 
 // kernelClauses returns the ids of the clauses about the kernel.
 func kernelClauses(t *testing.T, file string) (ids []string) {
@@ -48,31 +52,28 @@ func kernelClauses(t *testing.T, file string) (ids []string) {
 	return ids
 }
 
-// litmusClauses returns the clause ids that groups A to C of the catalogue name.
+// litmusClauses returns the clause ids that the catalogue names.
 func litmusClauses(t *testing.T, file string) []string {
 	text, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	groups, _, found := strings.Cut(string(text), "\n## D.")
-	if !found {
-		t.Fatalf("%s has no group D", file)
-	}
 	var ids []string
-	for _, line := range regexp.MustCompile(`(?m)^Clauses: .*$`).FindAllString(groups, -1) {
+	for _, line := range regexp.MustCompile(`(?m)^Clauses: .*$`).FindAllString(string(text), -1) {
 		ids = append(ids, regexp.MustCompile(`[A-Z]+-\d+`).FindAllString(line, -1)...)
 	}
 	slices.Sort(ids)
 	return slices.Compact(ids)
 }
 
-// testNames returns the names of all tests and the strings in test files that
-// look like names of subtests with a clause.
+// testNames returns the names of all tests, the strings in test files that look
+// like names of subtests with a clause, and the clauses of litmus tests.
 func testNames(t *testing.T, root string) string {
 	var names strings.Builder
-	pattern := regexp.MustCompile(`func (Test\w+)|"[^"\n]*\b[A-Z]{2,4}-\d+[^"\n]*"`)
+	pattern := regexp.MustCompile(`func (Test\w+)|"[^"\n]*\b[A-Z]{2,4}-\d+[^"\n]*"|(?m)^clauses .*$`)
 	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() || !strings.HasSuffix(path, "_test.go") || strings.HasSuffix(path, "clauses_test.go") {
+		tests := strings.HasSuffix(path, "_test.go") && !strings.HasSuffix(path, "clauses_test.go") || strings.HasSuffix(path, ".litmus")
+		if err != nil || d.IsDir() || !tests {
 			return err
 		}
 		text, err := os.ReadFile(path)
