@@ -309,6 +309,7 @@ func (t *Thread) acquireInterruptLock(id InterruptID, k lockKind) (old uint8) {
 	in := &t.m.interrupts[id]
 	t.refusePassive(in, "KeAcquireInterruptSpinLock")
 	lock, level := in.SpinLock, in.SynchronizeIRQL
+	t.keep(lock) // callers come here or not, and then to another point
 	t.point(op{})
 	if now := t.IRQL(); now > level {
 		t.badLevelChange(0x9, 0x30, level, "raises")

@@ -16,9 +16,9 @@ var says = map[string]string{
 }
 
 // TestClausesHaveTests checks that every clause about the kernel (IRQL, INT, DPC,
-// WD), and every clause that the litmus catalogue names, stands in the name of a test, or in a table of tests: a
-// clause without one is a promise that nobody keeps. The litmus tests themselves
-// are subtests with the names of their clauses.
+// WD), and every clause that the litmus catalogue names, stands in the name of a
+// test, or in a table of tests: a clause without one is a promise that nobody
+// keeps. The litmus tests themselves are subtests with the names of their clauses.
 func TestClausesHaveTests(t *testing.T) {
 	names := testNames(t, "../..")
 	clauses := append(kernelClauses(t, "../../docs/spec/interrupts.md"), litmusClauses(t, "../../docs/spec/litmus.md")...)
