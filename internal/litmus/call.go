@@ -48,6 +48,8 @@ var (
 	paramKLock = Param{What: "a spinlock", Of: kinds(KindSpinLock)}
 	paramPower = Param{What: "a power state", Words: powerStateNames}
 	paramAddr  = Param{What: "an address", Type: TypeHandle}
+	paramProc  = Param{What: "a processor", Type: TypeProc}
+	paramPrio  = Param{What: "a priority", Words: []string{"undefined", "normal"}}
 	paramInit  = Param{What: "how WDF_INTERRUPT_CONFIG was filled in", Words: []string{"init", "zeroed"}}
 	paramFx    = Param{What: "a framework object", Of: kinds(KindInterrupt, KindWDFDPC, KindWDFSpinLock, KindWorkItem, KindTimer, KindQueue)}
 )
@@ -84,6 +86,7 @@ var Calls = []Call{
 	{Name: "complete", Routine: "WdfRequestComplete", Params: []Param{paramReq}, Needs: 1, Visible: true},
 
 	{Name: "synchronize", Routine: "WdfInterruptSynchronize", Params: []Param{paramIntr}, Needs: 1, Result: TypeBool, Visible: true},
+	{Name: "trylock", Routine: "WdfInterruptTryToAcquireLock", Params: []Param{paramIntr}, Needs: 1, Result: TypeBool, Visible: true},
 	{Name: "acquire_at_dpc", Routine: "KeAcquireSpinLockAtDpcLevel", Params: []Param{paramKLock}, Needs: 1, Visible: true},
 	{Name: "release_from_dpc", Routine: "KeReleaseSpinLockFromDpcLevel", Params: []Param{paramKLock}, Needs: 1, Visible: true},
 	{Name: "lock_device", Routine: "WdfObjectAcquireLock", Visible: true},
@@ -93,6 +96,8 @@ var Calls = []Call{
 	{Name: "disable", Routine: "WdfInterruptDisable", Params: []Param{paramIntr}, Needs: 1, Visible: true},
 	{Name: "enable", Routine: "WdfInterruptEnable", Params: []Param{paramIntr}, Needs: 1, Visible: true},
 	{Name: "create", Routine: "WdfInterruptCreate", Params: []Param{paramIntr, paramInit}, Needs: 2, Result: TypeStatus, Visible: true},
+	{Name: "set_policy", Routine: "WdfInterruptSetExtendedPolicy", Params: []Param{paramIntr, paramProc, paramPrio}, Needs: 3, Visible: true},
+	{Name: "processors", Routine: "WdfInterruptGetInfo", Params: []Param{paramIntr}, Needs: 1, Result: TypeInt, Visible: true},
 	{Name: "vector", Routine: "WdfInterruptGetInfo", Params: []Param{paramIntr}, Needs: 1, Result: TypeInt, Visible: true},
 	{Name: "delete", Routine: "WdfObjectDelete", Params: []Param{paramFx}, Needs: 1, Visible: true},
 	{Name: "enqueue_work", Routine: "WdfWorkItemEnqueue", Params: []Param{paramWork}, Needs: 1, Visible: true},
@@ -113,6 +118,7 @@ var Calls = []Call{
 
 	{Name: "start_device", Routine: "IRP_MN_START_DEVICE", Result: TypeStatus, Visible: true},
 	{Name: "power", Routine: "IRP_MN_SET_POWER", Params: []Param{paramPower}, Needs: 1, Result: TypeStatus, Visible: true},
+	{Name: "arm_for_wake", Routine: "IRP_MN_WAIT_WAKE", Visible: true},
 	{Name: "surprise_remove", Routine: "IRP_MN_SURPRISE_REMOVAL", Visible: true},
 }
 

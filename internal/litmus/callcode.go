@@ -51,7 +51,10 @@ func init() {
 		"wait":                 wait,
 		"complete":             completeRequest,
 
-		"synchronize":      synchronize,
+		"synchronize": synchronize,
+		"trylock": func(x *activation, in *Instr) int64 {
+			return number(x.sys().WdfInterruptTryToAcquireLock(x.handle(in, 0)))
+		},
 		"acquire_at_dpc":   func(x *activation, in *Instr) int64 { x.t.KeAcquireSpinLockAtDpcLevel(x.addr(in, 0)); return 0 },
 		"release_from_dpc": func(x *activation, in *Instr) int64 { x.t.KeReleaseSpinLockFromDpcLevel(x.addr(in, 0)); return 0 },
 		"lock_device":      lockDevice,
@@ -63,6 +66,8 @@ func init() {
 		"disable":      func(x *activation, in *Instr) int64 { x.sys().WdfInterruptDisable(x.handle(in, 0)); return 0 },
 		"enable":       func(x *activation, in *Instr) int64 { x.sys().WdfInterruptEnable(x.handle(in, 0)); return 0 },
 		"create":       createByProgram,
+		"set_policy":   setPolicy,
+		"processors":   interruptProcessors,
 		"vector":       interruptVector,
 		"delete":       func(x *activation, in *Instr) int64 { x.sys().WdfObjectDelete(x.handle(in, 0)); return 0 },
 		"enqueue_work": enqueueWork,
@@ -83,6 +88,7 @@ func init() {
 
 		"start_device":    startDevice,
 		"power":           setPower,
+		"arm_for_wake":    armForWake,
 		"surprise_remove": surpriseRemove,
 	}
 }

@@ -33,8 +33,8 @@
 //	    device: not started                                   also: not pageable, passive, scope device, scope queue
 //	    interrupt I: message, DIRQL 5, affinity {P0, P1}, dpc D   triggers: line level, line latched, message; also:
 //	                                                          work W, lock S, shares J (the line of J), passive,
-//	                                                          late (made in EvtDevicePrepareHardware), no resource,
-//	                                                          AutomaticSerialization
+//	                                                          late (made in EvtDevicePrepareHardware), wake,
+//	                                                          no resource, AutomaticSerialization
 //	    pool B
 //	    kdpc D in B: importance high, target P1               "in B": lies in the pool block B; also: threaded D; wdfdpc D, which can
 //	                                                          have: parent Q, AutomaticSerialization
@@ -95,7 +95,8 @@
 //   - "setup done": the threads that have it run up to it one after the other, in the order of the file, without any
 //     choice. Everything else starts when all of them have arrived: the other threads, steps, and choices.
 //   - An `interrupt` action happens at a point at which the processor accepts the interrupt, and is accepted there. As
-//     fixed step or statement it has ended when the service routine returned; a program that interrupts another
+//     fixed step or statement it has ended when the service routine returned (that of a passive-level interrupt runs in a
+//     thread: there it has ended at once); a program that interrupts another
 //     processor busy-waits for that. A `message` action is an edge: it may come while the processor masks it, waits in
 //     the pending mark then, and coalesces with an edge that waits already (INT-6); it has ended at once, and so have
 //     `arrive` and `tick`. A tick is accepted like an interrupt, at CLOCK_LEVEL.

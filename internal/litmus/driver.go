@@ -29,9 +29,20 @@ func (b *bench) makeDriver(s *wdf.Sys) {
 	}
 }
 
-// startDevice gives the device its resources and brings it to D0.
+// startDevice does what the PnP manager does: it asks for the requirements of the device, of which only the processors
+// matter here, gives it resources, and brings it to D0.
 func (b *bench) startDevice(s *wdf.Sys) wdf.NTSTATUS {
 	list := b.resources()
+	needs := make([]wdf.InterruptRequirement, len(list))
+	for i := range list {
+		needs[i].Message = list[i].Flags&wdf.CmResourceInterruptMessage != 0
+	}
+	s.FilterResourceRequirements(b.device, needs)
+	for i := range list {
+		if needs[i].Policy == wdf.IrqPolicySpecifiedProcessors {
+			list[i].Affinity &= needs[i].Processors
+		}
+	}
 	return s.StartDevice(b.device, list, slices.Clone(list))
 }
 
@@ -96,7 +107,7 @@ func (b *bench) interruptConfig(o *Object) wdf.InterruptConfig {
 	c.EvtInterruptWorkItem = b.callback(ProgramWork, o.Interrupt.Work)
 	c.EvtInterruptEnable, c.EvtInterruptDisable = b.callback(ProgramEnable, o.ID), b.callback(ProgramDisable, o.ID)
 	c.AutomaticSerialization = o.Interrupt.AutomaticSerialization
-	c.PassiveHandling = o.Interrupt.Passive
+	c.PassiveHandling, c.CanWakeDevice = o.Interrupt.Passive, o.Interrupt.Wake
 	if o.Interrupt.Lock != NoObject {
 		c.SpinLock = b.objects[o.Interrupt.Lock].handle
 	}
@@ -190,6 +201,9 @@ func (b *bench) resources() (list []wdf.Resource) {
 			r.Flags, r.MessageCount = wdf.CmResourceInterruptLatched|wdf.CmResourceInterruptMessage, 1
 		case LineLatched:
 			r.Flags = wdf.CmResourceInterruptLatched
+		}
+		if at.Wake {
+			r.Flags |= wdf.CmResourceInterruptWakeHint
 		}
 		if b.shared(o) {
 			r.ShareDisposition = wdf.CmResourceShareShared

@@ -121,6 +121,9 @@ func (b *bench) act(a *Action, cpu int) (call int) {
 	case ActionInterrupt:
 		b.recordMessage(a.Object)
 		b.m.Interrupt(b.objects[a.Object].vector, cpu)
+		if b.test.Objects[a.Object].Interrupt.Passive {
+			return 0 // EvtInterruptIsr runs in a thread, later
+		}
 		return b.state.await(a.Object, cpu)
 	case ActionMessage:
 		if cpu == anyTarget {

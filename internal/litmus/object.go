@@ -154,6 +154,7 @@ type InterruptAttr struct {
 	AutomaticSerialization bool
 	Passive                bool // PassiveHandling
 	NoResource             bool // the device gets no interrupt for it (WDFI-17)
+	Wake                   bool // CanWakeDevice
 	Late                   bool // made in EvtDevicePrepareHardware: by its program if there is one
 }
 

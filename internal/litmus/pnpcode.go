@@ -17,6 +17,12 @@ func setPower(x *activation, in *Instr) int64 {
 	return int64(x.sys().SetPower(x.device, to))
 }
 
+// armForWake has the next power-down leave the device able to wake itself.
+func armForWake(x *activation, _ *Instr) int64 {
+	x.sys().ArmForWake(x.device, true)
+	return 0
+}
+
 // surpriseRemove takes the device out, so that its registers give all ones from then on (PWR-8), and tells the framework.
 func surpriseRemove(x *activation, _ *Instr) int64 {
 	x.t.Step()

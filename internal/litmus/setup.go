@@ -222,12 +222,14 @@ func interruptAttr(c *compiler, r *reader, o *Object) {
 		at.Passive = true
 	case "late":
 		at.Late = true
+	case "wake": // only such an interrupt can have CanWakeDevice (WDFI-6)
+		at.Wake, at.Late = true, true
 	case "no":
 		r.need("resource", "write: no resource")
 		at.NoResource = true
 	default:
 		fail(r.line, "interrupts have: line level, line latched, message, DIRQL n, affinity {P0}, dpc D, work W, lock S, shares I, "+
-			"passive, late, no resource, AutomaticSerialization", "unknown attribute %q", word)
+			"passive, late, wake, no resource, AutomaticSerialization", "unknown attribute %q", word)
 	}
 }
 

@@ -75,6 +75,23 @@ func interruptVector(x *activation, in *Instr) int64 {
 	return int64(info.Vector)
 }
 
+func interruptProcessors(x *activation, in *Instr) int64 {
+	info := wdf.InterruptInfoInit()
+	x.sys().WdfInterruptGetInfo(x.handle(in, 0), &info)
+	return int64(info.TargetProcessorSet)
+}
+
+// setPolicy asks for one processor.
+func setPolicy(x *activation, in *Instr) int64 {
+	p := wdf.InterruptExtendedPolicyInit()
+	p.Policy, p.TargetProcessorSetAndGroup.Mask = wdf.IrqPolicySpecifiedProcessors, 1<<x.value(in, 1)
+	if in.Args[2].Word == "normal" {
+		p.Priority = wdf.IrqPriorityNormal
+	}
+	x.sys().WdfInterruptSetExtendedPolicy(x.handle(in, 0), &p)
+	return 0
+}
+
 func synchronize(x *activation, in *Instr) int64 {
 	return number(x.sys().WdfInterruptSynchronize(x.handle(in, 0), x.callback(ProgramSync, in.Args[0].Object), 0))
 }
