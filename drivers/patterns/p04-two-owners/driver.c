@@ -16,7 +16,7 @@
  * and whoever takes it out, under the lock, is the owner. EvtIoStop leaves a
  * request alone that it does not find there; the DPC completes it soon.
  *
- * Clauses: IOQ-9, PWR-6. Seen in a serial driver for virtual machines.
+ * Clauses: IOQ-10, IOQ-12. Seen in a serial port driver for virtual machines.
  */
 #include <ntddk.h>
 #include <wdf.h>
