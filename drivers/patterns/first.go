@@ -31,6 +31,10 @@ func first() []*Pattern {
 			[]string{"hang"}, writeAndCommand},
 		{6, "p06-lock-in-error-path", "the error path of the DPC takes the lock that the DPC holds",
 			[]string{"self-deadlock"}, smallRing},
+		{7, "p07-nested-poll", "the receive handler runs the transmit handler, which waits for the receive handler",
+			[]string{"DPC_WATCHDOG_VIOLATION"}, readAndWrite},
+		{8, "p08-poll-gone-device", "the device is taken out while the driver polls its status",
+			[]string{"livelock"}, commandDuringRemoval},
 	}
 }
 
@@ -124,4 +128,31 @@ func smallRing() *dirql.Scenario {
 		return r
 	}
 	return s
+}
+
+// readAndWrite: a packet comes and one goes at the same time.
+func readAndWrite() *dirql.Scenario {
+	s := onRing(dirql.Phase{
+		Name: "a read and a write",
+		Applications: []dirql.Application{{Name: "network.exe", Run: func(a *dirql.App) {
+			for _, o := range []*dirql.Operation{a.StartRead(4), a.StartWrite([]byte{1})} {
+				if _, status := o.Wait(); status != wdf.StatusSuccess {
+					a.Errorf("a request failed with status 0x%X", uint32(status))
+				}
+			}
+		}}},
+	})
+	s.Device.Messages = true
+	return s
+}
+
+// commandDuringRemoval: the device is taken out while it carries out a command.
+func commandDuringRemoval() *dirql.Scenario {
+	return onRing(dirql.Phase{
+		Name: "surprise removal during a command",
+		Applications: []dirql.Application{{Name: "control.exe", Run: func(a *dirql.App) {
+			a.DeviceIoControl(ioctlStart, nil, 4) // it may fail, but it has to end
+		}}},
+		System: func(s *dirql.System) { s.SurpriseRemove() },
+	})
 }

@@ -183,6 +183,7 @@ func (d *Driver) AppendState(b []byte) []byte {
 		for _, c := range calls {
 			b = c.AppendState(b)
 			b = c.dispatch.appendState(b)
+			b = c.waiting.appendState(b)
 		}
 	}
 	for _, p := range d.providers {

@@ -359,6 +359,7 @@ func (m *Machine) advance() {
 	}
 	due, ok := m.nextDue(true)
 	switch {
+	case !ok && m.pollingForEver():
 	case !ok && m.foregroundDone():
 		m.end(Done)
 	case !ok:
