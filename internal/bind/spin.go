@@ -70,7 +70,7 @@ func (s *spin) before() {
 		s.effect()
 	}
 	s.locked.size = 0
-	if s.row++; !s.suspicious() {
+	if s.row = min(s.row+1, spinGiveUp); !s.suspicious() {
 		s.renew = spinStart
 		return
 	}
