@@ -163,9 +163,7 @@ func (d *Driver) trap(t *kernel.Thread, c *x86.CPU, w *spin) bool {
 			". docs/SUPPORT.md lists what there is")
 	}
 	call.checkPointers()
-	if r.name != stallRoutine {
-		w.effect()
-	}
+	w.calls(r.name)
 	var result uint64
 	if e := t.Try(func() { result = r.fn(call) }); e != nil {
 		if e.Address == 0 {

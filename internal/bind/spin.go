@@ -11,7 +11,7 @@ import (
 	"github.com/dirql/dirql/internal/x86"
 )
 
-// Busy waiting. A loop that only reads, pauses or stalls, and comes back to the
+// Busy waiting. A loop that only reads, pauses, stalls or sleeps, and comes back to the
 // same place with the same registers and the same stack, will go round for ever
 // unless something that it reads changes. It is blocked until that happens, like
 // a processor that spins on a lock: schedules stay short, and a wait that
@@ -28,9 +28,6 @@ const (
 	spinStack  = 4096 // bytes of stack that a routine and what it calls use
 )
 
-// stallRoutine is the routine that a busy wait may call.
-const stallRoutine = "KeStallExecutionProcessor"
-
 // spin looks for a busy wait in one activation of guest code.
 type spin struct {
 	d         *Driver
@@ -42,6 +39,7 @@ type spin struct {
 	candidate uint64   // fingerprint of the activation at some access of the row
 	reads     []polled // since the candidate
 	locked    polled   // the last interlocked operation: what was there before
+	sleeps    bool     // the row has calls of KeDelayExecutionThread
 }
 
 // polled is a read and what it found.
@@ -56,7 +54,18 @@ type polled struct {
 }
 
 // effect: something has happened that a loop can make progress by.
-func (s *spin) effect() { s.row, s.locked.size = 0, 0 }
+func (s *spin) effect() { s.row, s.locked.size, s.sleeps = 0, 0, false }
+
+// calls is called before a routine of the kernel or the framework is.
+func (s *spin) calls(name string) {
+	switch name {
+	case "KeStallExecutionProcessor":
+	case "KeDelayExecutionThread":
+		s.sleeps = true
+	default:
+		s.effect()
+	}
+}
 
 // suspicious reports whether the next reads may be those of a busy wait.
 func (s *spin) suspicious() bool {
@@ -81,8 +90,18 @@ func (s *spin) before() {
 	case s.row >= s.renew:
 		s.candidate, s.renew, s.reads = state, 2*s.row, s.reads[:0]
 	case state == s.candidate:
-		s.t.Spin(s.text(), func() bool { return slices.ContainsFunc(s.reads, func(p polled) bool { return s.changed(&p) }) })
+		s.wait()
 		s.reads, s.row, s.renew = s.reads[:0], spinStart, 2*spinStart
+	}
+}
+
+// wait waits until a read of the loop would find something else.
+func (s *spin) wait() {
+	changed := func() bool { return slices.ContainsFunc(s.reads, func(p polled) bool { return s.changed(&p) }) }
+	if s.sleeps {
+		s.t.Await(s.text(), changed)
+	} else {
+		s.t.Spin(s.text(), changed)
 	}
 }
 
@@ -183,7 +202,7 @@ func (s *spin) appendState(b []byte) []byte {
 	if s.d.m.Recognises() {
 		return b
 	}
-	b = binary.LittleEndian.AppendUint16(b, uint16(s.row))
+	b = append(binary.LittleEndian.AppendUint16(b, uint16(s.row)), byte(boolean(s.sleeps)))
 	b = appendRead(b, &s.locked)
 	if !s.suspicious() {
 		return b
