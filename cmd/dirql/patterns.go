@@ -31,9 +31,10 @@ func newPatternsCommand() *cobra.Command {
 		Short: "Measure how soon explore finds the mistakes of real drivers",
 		Long: `Patterns explores the drivers of drivers/patterns: mistakes that were made in
 real drivers, each as a small driver, once with the mistake and once without.
-The table says after how many executions the mistake shows, for how many seeds it
-does, how short the schedule becomes, and what is found in the repaired driver:
-that must be nothing.
+The table says for how many seeds the mistake shows, after how many executions
+and seconds (its reduction included), how many deviations from the default
+schedule are left then and how many preemptions are among them, and what is found
+in the repaired driver: that must be nothing.
 
 A NAME is a part of the name of a pattern: p04, or owners.`,
 		Example: "  dirql patterns\n  dirql patterns p03 --seeds 100",
@@ -89,7 +90,7 @@ func choosePatterns(names []string) ([]*patterns.Pattern, error) {
 // measure prints the table.
 func measure(ctx context.Context, w io.Writer, list []*patterns.Pattern, o *patternOptions) error {
 	tab := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(tab, "pattern\tfound\texecutions: median\tworst\tseconds: median\tworst\tdeviations\tfindings when repaired\t")
+	fmt.Fprintln(tab, "pattern\tfound\texecutions: median\tworst\tseconds: median\tworst\tdeviations\tpreemptions\tfindings when repaired\t")
 	bad := false
 	for _, p := range list {
 		row, ok, err := measureOne(ctx, p, o)
@@ -117,7 +118,7 @@ func measure(ctx context.Context, w io.Writer, list []*patterns.Pattern, o *patt
 // measureOne returns the row of a pattern, and whether every seed found the
 // mistake and nothing was found in the repaired driver.
 func measureOne(ctx context.Context, p *patterns.Pattern, o *patternOptions) (row string, ok bool, err error) {
-	var runs, times, deviations []int
+	var runs, times, deviations, preemptions []int
 	found := 0
 	x := o.explore
 	for seed := range o.seeds {
@@ -132,6 +133,7 @@ func measureOne(ctx context.Context, p *patterns.Pattern, o *patternOptions) (ro
 			found++
 			times = append(times, int(time.Since(began)))
 			deviations = append(deviations, h.Deviations)
+			preemptions = append(preemptions, h.Preemptions)
 		}
 	}
 	x.Runs = o.quiet
@@ -143,16 +145,23 @@ func measureOne(ctx context.Context, p *patterns.Pattern, o *patternOptions) (ro
 	}
 	row = fmt.Sprintf("%s\t%d of %d\t", p.Name, found, o.seeds)
 	if found == 0 {
-		row += "-\t-\t-\t-\t-\t"
+		row += "-\t-\t-\t-\t-\t-\t"
 	} else {
-		row += fmt.Sprintf("%s\t%s\t%.3f\t%.3f\t%d\t", executions(patterns.Median(runs)), executions(patterns.Worst(runs)),
-			time.Duration(patterns.Median(times)).Seconds(), time.Duration(patterns.Worst(times)).Seconds(), patterns.Median(deviations))
+		row += fmt.Sprintf("%s\t%s\t%.3f\t%.3f\t%d\t%d\t", executions(patterns.Median(runs)), executions(patterns.Worst(runs)),
+			time.Duration(patterns.Median(times)).Seconds(), time.Duration(patterns.Worst(times)).Seconds(),
+			middle(deviations), middle(preemptions))
 	}
 	row += fmt.Sprint(len(titles))
 	if len(titles) > 0 {
 		row += ": " + strings.Join(titles, "; ")
 	}
 	return row + "\t", found == o.seeds && len(titles) == 0, nil
+}
+
+// middle returns the middle value, of an even number of them the lower one.
+func middle(values []int) int {
+	slices.Sort(values)
+	return values[(len(values)-1)/2]
 }
 
 // executions writes a number of executions.

@@ -11,9 +11,10 @@ import (
 
 // Hunt is one exploration of a broken driver, up to the first finding.
 type Hunt struct {
-	Runs       int // executions up to the finding and with it; 0: not found
-	Deviations int // of the reduced schedule from the default one
-	Title      string
+	Runs        int // executions up to the finding and with it; 0: not found
+	Deviations  int // of the reduced schedule from the default one
+	Preemptions int // among them
+	Title       string
 }
 
 // Hunt explores the broken driver until the mistake shows, at most for a number
@@ -28,7 +29,7 @@ func (p *Pattern) Hunt(ctx context.Context, o dirql.ExploreOptions) (Hunt, error
 		case !p.Shows(&d.Finding):
 			other = cmp.Or(other, fmt.Errorf("%s: an unexpected finding: %s", p.Name, d.Finding.Title))
 		case h.Runs == 0:
-			h = Hunt{d.Run + 1, d.Replay.Deviations(), d.Finding.Title}
+			h = Hunt{d.Run + 1, d.Replay.Deviations(), d.Preemptions, d.Finding.Title}
 			stop()
 		}
 	}
