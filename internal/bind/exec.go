@@ -114,18 +114,19 @@ func (d *Driver) enter(t *kernel.Thread, addr uint64, a kernel.Args) (*x86.CPU, 
 		top = calls[len(calls)-1].R[x86.RSP] &^ 15
 	}
 	var c *x86.CPU
+	var w *spin
 	if n := len(d.spare); n > 0 {
-		c, d.spare = d.spare[n-1], d.spare[:n-1]
+		c, w, d.spare = d.spare[n-1].CPU, d.spare[n-1].waiting, d.spare[:n-1]
 		c.Reset() // nothing of an earlier call, perhaps of another run
 	} else {
-		c = x86.NewShared(d.code)
+		c, w = x86.NewShared(d.code), &spin{}
 	}
+	*w = spin{d: d, t: t, c: c, top: top, reads: w.reads[:0]}
 	c.TrapBase, c.TrapEnd, c.StopVisible = trapBase, trapEnd, true
 	c.RIP = addr
 	c.R[x86.RCX], c.R[x86.RDX], c.R[x86.R8], c.R[x86.R9] = a[0], a[1], a[2], a[3]
 	sp := top - frameSize
 	c.R[x86.RSP] = sp
-	w := &spin{d: d, t: t, c: c, top: top}
 	d.running[id] = append(d.running[id], guestCall{CPU: c, activation: t.ActivationID(), waiting: w})
 	d.push(t, sp, returnAddr)
 	d.push(t, sp+0x28, a[4])
@@ -144,7 +145,7 @@ func (d *Driver) push(t *kernel.Thread, addr, v uint64) {
 func (d *Driver) leave(t *kernel.Thread) {
 	calls := d.running[t.ID()]
 	if n := len(calls); n > 0 {
-		d.spare = append(d.spare, calls[n-1].CPU)
+		d.spare = append(d.spare, calls[n-1])
 		d.running[t.ID()] = calls[:n-1]
 	}
 }

@@ -118,6 +118,9 @@ func (s *spin) changed(p *polled) bool {
 // it changes it.
 func (s *spin) found(a *x86.Access) {
 	p := polled{addr: a.Addr, size: int(a.Size)}
+	if !s.suspicious() {
+		return
+	}
 	if p.size > 8 {
 		s.effect()
 		return
@@ -131,9 +134,7 @@ func (s *spin) found(a *x86.Access) {
 	if a.Kind == x86.ReadWrite {
 		s.locked = p
 	}
-	if s.suspicious() {
-		s.add(p)
-	}
+	s.add(p)
 }
 
 // poll reads a device register.
