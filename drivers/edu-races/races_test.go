@@ -40,6 +40,11 @@ func TestExploreFindsEachMistake(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
+		for _, d := range rep.Discoveries {
+			if d.Finding.Title == "data race" && strings.Contains(d.Identity, "+0x") {
+				t.Errorf("a race of instructions, not of routines: %s", d.Identity)
+			}
+		}
 		for i, is := range mistakes {
 			if !slices.ContainsFunc(rep.Discoveries, func(d *dirql.Discovery) bool { return is(&d.Finding) }) {
 				t.Errorf("seed %d: mistake %d is not found in %d runs", seed, i+1, rep.Runs)

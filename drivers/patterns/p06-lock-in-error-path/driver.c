@@ -16,7 +16,7 @@
  * its annotation and its name, and let the one that takes the lock call the one
  * that does not.
  *
- * Clauses: IRQL-15, ILK-5. Seen in a network driver for virtual machines.
+ * Clause: IRQL-15. Seen in a network driver for virtual machines.
  */
 #include <ntddk.h>
 #include <wdf.h>
