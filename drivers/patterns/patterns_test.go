@@ -56,6 +56,18 @@ func TestRepairedPatternsAreQuiet(t *testing.T) {
 	}
 }
 
+// The repaired drivers also survive what goes wrong around them.
+func TestRepairedPatternsSurviveFaults(t *testing.T) {
+	for _, p := range All() {
+		for _, f := range []dirql.Faults{{Alloc: true}, {Cancel: true}, {Remove: true}} {
+			found, err := p.Quiet(t.Context(), dirql.ExploreOptions{Seed: 1, Runs: 300, Faults: f, Strategy: dirql.Random})
+			if err != nil || len(found) > 0 {
+				t.Errorf("%s, %s: %q, %v", p.Name, f, found, err)
+			}
+		}
+	}
+}
+
 // A finding that is none of the pattern's is an error, not a success.
 func TestHuntWantsTheRightFinding(t *testing.T) {
 	p := *All()[0]

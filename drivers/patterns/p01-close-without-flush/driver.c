@@ -35,6 +35,7 @@ struct _DEVICE_CONTEXT {
 
 #include "../pattern.h"
 
+EVT_WDF_DEVICE_D0_EXIT EvtDeviceD0Exit;
 EVT_WDF_INTERRUPT_ISR EvtInterruptIsr;
 EVT_WDF_INTERRUPT_DPC EvtInterruptDpc;
 EVT_WDF_IO_QUEUE_IO_DEVICE_CONTROL EvtIoDeviceControl;
@@ -55,6 +56,7 @@ EvtDeviceAdd(
     UNREFERENCED_PARAMETER(Driver);
 
     WDF_PNPPOWER_EVENT_CALLBACKS_INIT(&callbacks);
+    callbacks.EvtDeviceD0Exit = EvtDeviceD0Exit;
     status = PatternCreateDevice(DeviceInit, &callbacks, &device);
     if (!NT_SUCCESS(status)) {
         return status;
@@ -160,6 +162,25 @@ Close(
 #endif
     ExFreePoolWithTag(Context->Queue, PATTERN_TAG);
     Context->Queue = NULL;
+    return STATUS_SUCCESS;
+}
+
+/*
+ * EvtDeviceD0Exit closes what is open when the device goes for good. The
+ * framework has disabled the interrupt and flushed the DPCs before.
+ */
+NTSTATUS
+EvtDeviceD0Exit(
+    IN WDFDEVICE Device,
+    IN WDF_POWER_DEVICE_STATE TargetState
+    )
+{
+    PDEVICE_CONTEXT context = GetContext(Device);
+
+    if (TargetState == WdfPowerDeviceD3Final && context->Queue != NULL) {
+        ExFreePoolWithTag(context->Queue, PATTERN_TAG);
+        context->Queue = NULL;
+    }
     return STATUS_SUCCESS;
 }
 

@@ -30,6 +30,7 @@ struct _DEVICE_CONTEXT {
 
 #include "../pattern.h"
 
+EVT_WDF_DEVICE_D0_EXIT EvtDeviceD0Exit;
 EVT_WDF_INTERRUPT_ISR EvtInterruptIsr;
 EVT_WDF_INTERRUPT_DPC EvtInterruptDpc;
 EVT_WDF_IO_QUEUE_IO_DEVICE_CONTROL EvtIoDeviceControl;
@@ -50,6 +51,7 @@ EvtDeviceAdd(
     UNREFERENCED_PARAMETER(Driver);
 
     WDF_PNPPOWER_EVENT_CALLBACKS_INIT(&callbacks);
+    callbacks.EvtDeviceD0Exit = EvtDeviceD0Exit;
     status = PatternCreateDevice(DeviceInit, &callbacks, &device);
     if (!NT_SUCCESS(status)) {
         return status;
@@ -178,6 +180,25 @@ Close(
     }
     ExFreePoolWithTag(Context->Buffer, PATTERN_TAG);
     Context->Buffer = NULL;
+    return STATUS_SUCCESS;
+}
+
+/*
+ * EvtDeviceD0Exit closes what is open when the device goes for good. The
+ * framework has disabled the interrupt and flushed the DPCs before.
+ */
+NTSTATUS
+EvtDeviceD0Exit(
+    IN WDFDEVICE Device,
+    IN WDF_POWER_DEVICE_STATE TargetState
+    )
+{
+    PDEVICE_CONTEXT context = GetContext(Device);
+
+    if (TargetState == WdfPowerDeviceD3Final && context->Buffer != NULL) {
+        ExFreePoolWithTag(context->Buffer, PATTERN_TAG);
+        context->Buffer = NULL;
+    }
     return STATUS_SUCCESS;
 }
 

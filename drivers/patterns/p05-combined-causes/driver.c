@@ -32,6 +32,7 @@ struct _DEVICE_CONTEXT {
 EVT_WDF_INTERRUPT_ISR EvtInterruptIsr;
 EVT_WDF_INTERRUPT_DPC EvtInterruptDpc;
 EVT_WDF_IO_QUEUE_IO_WRITE EvtIoWrite;
+EVT_WDF_IO_QUEUE_IO_STOP EvtIoStop;
 EVT_WDF_IO_QUEUE_IO_DEVICE_CONTROL EvtIoDeviceControl;
 
 /* EvtDeviceAdd creates the device, its interrupt, and a queue for each kind of work. */
@@ -60,6 +61,7 @@ EvtDeviceAdd(
     }
     WDF_IO_QUEUE_CONFIG_INIT(&config, WdfIoQueueDispatchSequential);
     config.EvtIoWrite = EvtIoWrite;
+    config.EvtIoStop = EvtIoStop;
     status = WdfIoQueueCreate(device, &config, WDF_NO_OBJECT_ATTRIBUTES, &writes);
     if (!NT_SUCCESS(status)) {
         return status;
@@ -70,6 +72,7 @@ EvtDeviceAdd(
     }
     WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE(&config, WdfIoQueueDispatchSequential);
     config.EvtIoDeviceControl = EvtIoDeviceControl;
+    config.EvtIoStop = EvtIoStop;
     return WdfIoQueueCreate(device, &config, WDF_NO_OBJECT_ATTRIBUTES, WDF_NO_HANDLE);
 }
 
@@ -180,5 +183,29 @@ EvtInterruptDpc(
     }
     if (causes & RING_DONE) {
         EndRequest(&context->Command);
+    }
+}
+
+/*
+ * EvtIoStop takes a request back, unless the DPC has it: before the device
+ * sleeps, the request goes back into the queue; on removal it ends.
+ */
+VOID
+EvtIoStop(
+    IN WDFQUEUE Queue,
+    IN WDFREQUEST Request,
+    IN ULONG ActionFlags
+    )
+{
+    PDEVICE_CONTEXT context = GetContext(WdfIoQueueGetDevice(Queue));
+
+    if (InterlockedCompareExchangePointer(&context->Write, NULL, Request) != Request &&
+        InterlockedCompareExchangePointer(&context->Command, NULL, Request) != Request) {
+        return;
+    }
+    if (ActionFlags & WdfRequestStopActionSuspend) {
+        WdfRequestStopAcknowledge(Request, TRUE);
+    } else {
+        WdfRequestComplete(Request, STATUS_DEVICE_REMOVED);
     }
 }

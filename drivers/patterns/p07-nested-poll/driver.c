@@ -14,8 +14,9 @@
  * gate itself, and the transmit handler waits there until the receive handler,
  * which is its caller, comes out: never.
  *
- * The mend: a handler is not called, it is requested. The receive handler queues
- * the other DPC, which runs when this one has returned, or on another processor.
+ * The mend: inside the gate, only note that there is more to do, and do it when
+ * one is out. (To queue the other DPC instead looks better and is not: on removal
+ * the other interrupt has been flushed before, and its DPC runs too late, PWR-3.)
  *
  * Clauses: DPC-16, WD-1. Seen in a network driver for virtual machines.
  */
@@ -38,6 +39,7 @@ EVT_WDF_INTERRUPT_DPC EvtReceiveDpc;
 EVT_WDF_INTERRUPT_DPC EvtTransmitDpc;
 EVT_WDF_IO_QUEUE_IO_READ EvtIoRead;
 EVT_WDF_IO_QUEUE_IO_WRITE EvtIoWrite;
+EVT_WDF_IO_QUEUE_IO_STOP EvtIoStop;
 
 /* EvtDeviceAdd creates the device, an interrupt for each message, and a queue for reads and one for writes. */
 NTSTATUS
@@ -71,6 +73,7 @@ EvtDeviceAdd(
     }
     WDF_IO_QUEUE_CONFIG_INIT(&config, WdfIoQueueDispatchSequential);
     config.EvtIoRead = EvtIoRead;
+    config.EvtIoStop = EvtIoStop;
     status = WdfIoQueueCreate(device, &config, WDF_NO_OBJECT_ATTRIBUTES, &reads);
     if (!NT_SUCCESS(status)) {
         return status;
@@ -81,6 +84,7 @@ EvtDeviceAdd(
     }
     WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE(&config, WdfIoQueueDispatchSequential);
     config.EvtIoWrite = EvtIoWrite;
+    config.EvtIoStop = EvtIoStop;
     return WdfIoQueueCreate(device, &config, WDF_NO_OBJECT_ATTRIBUTES, WDF_NO_HANDLE);
 }
 
@@ -175,6 +179,7 @@ EvtReceiveDpc(
 {
     PDEVICE_CONTEXT context = GetContext(AssociatedObject);
     WDFREQUEST sent = NULL, done = NULL;
+    BOOLEAN more;
     ULONG packet;
 
     UNREFERENCED_PARAMETER(Interrupt);
@@ -184,14 +189,18 @@ EvtReceiveDpc(
     if (packet != 0 && packet != RING_GONE) {
         done = InterlockedExchangePointer(&context->Read, NULL);
     }
-    if (RING_READ(context, RING_STATUS) & RING_SENT_ONE) {
+    more = (RING_READ(context, RING_STATUS) & RING_SENT_ONE) != 0;
 #ifdef BUG
+    if (more) {
         sent = PollTransmit(context);
-#else
-        WdfInterruptQueueDpcForIsr(context->Transmit);
-#endif
     }
     LeaveGate(context);
+#else
+    LeaveGate(context);
+    if (more) {
+        sent = PollTransmit(context);
+    }
+#endif
     if (done != NULL) {
         PatternReturnNumber(done, packet);
     }
@@ -213,5 +222,29 @@ EvtTransmitDpc(
 
     if (sent != NULL) {
         WdfRequestCompleteWithInformation(sent, STATUS_SUCCESS, 1);
+    }
+}
+
+/*
+ * EvtIoStop takes a request back, unless the DPC has it: before the device
+ * sleeps, the request goes back into the queue; on removal it ends.
+ */
+VOID
+EvtIoStop(
+    IN WDFQUEUE Queue,
+    IN WDFREQUEST Request,
+    IN ULONG ActionFlags
+    )
+{
+    PDEVICE_CONTEXT context = GetContext(WdfIoQueueGetDevice(Queue));
+
+    if (InterlockedCompareExchangePointer(&context->Read, NULL, Request) != Request &&
+        InterlockedCompareExchangePointer(&context->Write, NULL, Request) != Request) {
+        return;
+    }
+    if (ActionFlags & WdfRequestStopActionSuspend) {
+        WdfRequestStopAcknowledge(Request, TRUE);
+    } else {
+        WdfRequestComplete(Request, STATUS_DEVICE_REMOVED);
     }
 }
