@@ -18,18 +18,27 @@ func LoadDriver(path string) (Driver, error) {
 	if err != nil {
 		return Driver{}, err
 	}
-	f, err := pe.Parse(path, data)
+	d, err := ReadDriver(path, data)
+	if err != nil {
+		return Driver{}, err
+	}
+	if d.pdbName, d.pdb, err = pe.FindPDB(path, d.file); err != nil {
+		return Driver{}, err
+	}
+	return d, nil
+}
+
+// ReadDriver is LoadDriver for the bytes of a .sys file; name, which can be a
+// path, is for messages and replay files.
+func ReadDriver(name string, data []byte) (Driver, error) {
+	f, err := pe.Parse(name, data)
 	if err != nil {
 		return Driver{}, err
 	}
 	if k := f.Kind(); k != pe.KMDF {
-		return Driver{}, fmt.Errorf("%s: not a driver that dirql runs: %s", path, f.Describe())
+		return Driver{}, fmt.Errorf("%s: not a driver that dirql runs: %s", name, f.Describe())
 	}
-	d := Driver{Name: strings.TrimSuffix(f.BaseName(), ".sys"), file: f, path: path, sum: fmt.Sprintf("sha256:%x", sha256.Sum256(data))}
-	if d.pdbName, d.pdb, err = pe.FindPDB(path, f); err != nil {
-		return Driver{}, err
-	}
-	return d, nil
+	return Driver{Name: strings.TrimSuffix(f.BaseName(), ".sys"), file: f, path: name, sum: fmt.Sprintf("sha256:%x", sha256.Sum256(data))}, nil
 }
 
 // SymbolWarnings says why reports about a .sys driver lack names: damaged debug

@@ -2,6 +2,7 @@ package dirql
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/race"
@@ -21,10 +22,20 @@ func (r *rig) races(records []kernel.Record) []Finding {
 			Activation: b.Activation,
 			Text: fmt.Sprintf("%s: %s, and %s, and nothing orders the two: no lock that both hold, no DPC, event or work item that leads "+
 				"from one to the other", r.m.MemoryText(b.Addr), r.accessText(records, a), r.accessText(records, b)),
-			identity: fmt.Sprintf("data race|%s|%s", r.m.NameOf(min(a.PC, b.PC)), r.m.NameOf(max(a.PC, b.PC)))}
+			identity: r.raceIdentity(a, b)}
 		list = append(list, f)
 	}
 	return list
+}
+
+// raceIdentity tells data races apart: two routines and what they both use. The
+// same two at other instructions are the same mistake.
+func (r *rig) raceIdentity(a, b *kernel.Record) string {
+	routine := func(pc uint64) string {
+		name, _, _ := strings.Cut(r.m.NameOf(pc), "+0x")
+		return name
+	}
+	return fmt.Sprintf("data race|%s|%s|%s", r.m.PlaceText(b.Addr), routine(min(a.PC, b.PC)), routine(max(a.PC, b.PC)))
 }
 
 // accessText describes an access for people.

@@ -44,6 +44,9 @@ type Replay struct {
 // default one.
 func (p *Replay) Deviations() int { return len(p.schedule) }
 
+// Of reports whether the run was one of exactly this driver.
+func (p *Replay) Of(d *Driver) bool { return p.Hash == d.hash() }
+
 func (s *Scenario) replayOf(r *rig, schedule choice.Schedule, rep *Report, identity string) *Replay {
 	p := &Replay{Scenario: s.Name, Driver: s.Driver.where(), Hash: s.Driver.hash(), Processors: r.m.Processors(), Faults: r.faults.Faults, Profile: r.profile,
 		Identity: identity, Trace: rep.traceHash(), schedule: schedule}

@@ -15,7 +15,8 @@
 # version resource; include/wdfstub.c is linked to it. NAME/*.def are images that
 # it imports from besides those of the system. For every macro BUG_X_Y
 # that a source names there is a variant drivers/NAME/testdata/x-y.sys, without
-# debug information, that contains one deliberate mistake.
+# debug information, that contains one deliberate mistake. The drivers of
+# drivers/patterns/NAME/driver.c become fixed.sys, and with -DBUG buggy.sys.
 #
 # Needs gcc and binutils of mingw-w64 for x86-64; on Debian and Ubuntu:
 #
@@ -220,6 +221,14 @@ everything() {
 			verify "$name"
 		done
 		rmdir --ignore-fail-on-non-empty "$to/testdata"
+	done
+	for source in drivers/patterns/*/driver.c; do
+		to=$dir/$(dirname "$source")
+		mkdir -p "$to"
+		build_gcc "$to/fixed.sys" "$source" false
+		verify "$to/fixed.sys"
+		build_gcc "$to/buggy.sys" "$source" false -DBUG
+		verify "$to/buggy.sys"
 	done
 	# The example again in the binding style of KMDF 1.13 and older, and by clang.
 	build_gcc "$dir/drivers/edu/testdata/edu-kmdf-1.11.sys" drivers/edu/edu.c true -DKMDF_VERSION_MINOR=11

@@ -5,12 +5,18 @@ package drivers
 import (
 	"github.com/dirql/dirql"
 	"github.com/dirql/dirql/drivers/edu"
+	races "github.com/dirql/dirql/drivers/edu-races"
+	"github.com/dirql/dirql/drivers/patterns"
 )
 
 // Scenarios returns the scenarios that dirql run knows by name, in the order in
 // which it lists them.
 func Scenarios() []*dirql.Scenario {
-	return []*dirql.Scenario{edu.Scenario(), edu.Busy(), edu.Power(), edu.Unplug()}
+	list := []*dirql.Scenario{edu.Scenario(), edu.Busy(), edu.Power(), edu.Unplug(), races.Scenario()}
+	for _, p := range patterns.All() {
+		list = append(list, p.Buggy())
+	}
+	return list
 }
 
 // Find returns the scenario with a name, nil if there is none.

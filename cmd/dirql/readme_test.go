@@ -24,8 +24,12 @@ func TestReadme(t *testing.T) {
 		b, _, _ = strings.Cut(b, "\n```")
 		command, shown, _ := strings.Cut(b, "\n")
 		var out, errors bytes.Buffer
+		args := strings.Fields(command)
+		if args[0] == "explore" {
+			args = append(args, "--out", t.TempDir()) // for replay files
+		}
 		t.Chdir("../..")
-		if code := run(strings.Fields(command), &out, &errors); code > exitFindings {
+		if code := run(args, &out, &errors); code > exitFindings {
 			t.Errorf("dirql %s: exit code %d, %s", command, code, &errors)
 		}
 		t.Chdir("cmd/dirql")

@@ -79,7 +79,7 @@ func scenarioOf(p *dirql.Replay, path, driver string) (*dirql.Scenario, error) {
 	if s == nil {
 		return nil, fmt.Errorf("%s is of the scenario %q, which this version does not have", path, p.Scenario)
 	}
-	if p.Hash == "go" {
+	if driver == "" && p.Of(&s.Driver) { // also the .sys files that come with dirql
 		return s, nil
 	}
 	if driver == "" {

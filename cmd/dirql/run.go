@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -98,7 +99,7 @@ func chooseScenario(arg, name string) (*dirql.Scenario, error) {
 		return nil, err
 	}
 	if name == "" {
-		name = driver.Name
+		name = scenarioFor(arg, driver.Name)
 	}
 	s := drivers.Find(name)
 	if s == nil {
@@ -108,10 +109,21 @@ func chooseScenario(arg, name string) (*dirql.Scenario, error) {
 	return s, nil
 }
 
+// scenarioFor returns the name of the scenario for a driver file: that of its
+// folder if there is such a scenario, else that of the driver.
+func scenarioFor(file, driver string) string {
+	if path, err := filepath.Abs(file); err == nil {
+		if folder := filepath.Base(filepath.Dir(path)); drivers.Find(folder) != nil {
+			return folder
+		}
+	}
+	return driver
+}
+
 func scenarioList() string {
 	var b strings.Builder
 	for _, s := range drivers.Scenarios() {
-		fmt.Fprintf(&b, "  %-12s %s\n", s.Name, s.Title)
+		fmt.Fprintf(&b, "  %-22s %s\n", s.Name, s.Title)
 	}
 	return b.String()
 }

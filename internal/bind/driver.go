@@ -34,7 +34,7 @@ type Driver struct {
 	imports map[uint64]*routine         // by address; fixed after loading
 	types   map[uint64]*wdf.ContextType // by address of the WDF_OBJECT_CONTEXT_TYPE_INFO
 	running [][]guestCall               // by thread: the nested calls of guest code
-	spare   []*x86.CPU
+	spare   []guestCall
 
 	variables   variablePage
 	busRoutines uint64 // address of the first routine of BUS_INTERFACE_STANDARD
@@ -183,6 +183,7 @@ func (d *Driver) AppendState(b []byte) []byte {
 		for _, c := range calls {
 			b = c.AppendState(b)
 			b = c.dispatch.appendState(b)
+			b = c.waiting.appendState(b)
 		}
 	}
 	for _, p := range d.providers {

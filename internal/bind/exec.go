@@ -21,14 +21,19 @@ type guestCall struct {
 	dispatch   *dispatch // of an exception in it, nil: none
 	resumed    uint64    // instruction that a filter has gone on with
 	times      int       // in a row
+	waiting    *spin
 }
+
+// frameSize is what a call from the kernel puts on the stack: return address, 4
+// home slots, 2 arguments, and what makes RSP 8 below a multiple of 16.
+const frameSize = 0x48
 
 // Execute implements kernel.Executor: it calls guest code at addr on the stack
 // of the thread, on top of what runs there, and returns RAX. The interpreter
 // stops before everything that is visible to others; the loop here lets the
 // machine decide who steps, and goes on.
 func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
-	c := d.enter(t, addr, a)
+	c, w := d.enter(t, addr, a)
 	defer d.leave(t)
 	for slices := 0; ; slices++ {
 		irql := t.IRQL()
@@ -46,25 +51,36 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 			if c.RIP == returnAddr {
 				return c.R[x86.RAX]
 			}
-			if d.trap(t, c) {
+			if d.trap(t, c, w) {
 				return c.R[x86.RAX]
 			}
 		case x86.StopLimit:
+			w.effect()
 			if slices == maxSlices {
 				d.endless(t, c)
 			}
 			t.Step()
 		case x86.StopVisible:
 			a := &c.Access
+			if a.Kind == x86.Write {
+				w.effect()
+			} else {
+				w.before()
+			}
 			t.Access(a.Addr, int(a.Size), a.Kind != x86.Read, a.Kind == x86.ReadWrite, c.Pending(), c.RIP)
 			t.CheckUser(a.Addr)
 			d.tell(t, a)
+			if a.Kind != x86.Write {
+				w.found(a)
+			}
 			c.Allow()
 		case x86.StopDevice:
-			d.device(t, c)
+			d.device(t, c, w)
 		case x86.StopPrivileged:
+			w.effect()
 			d.privileged(t, c)
 		default:
+			w.effect()
 			d.refused(t, c, stop)
 		}
 	}
@@ -88,7 +104,7 @@ func (d *Driver) tell(t *kernel.Thread, a *x86.Access) {
 
 // enter prepares a processor for a call: arguments in registers and on the
 // stack, as the x64 calling convention has them.
-func (d *Driver) enter(t *kernel.Thread, addr uint64, a kernel.Args) *x86.CPU {
+func (d *Driver) enter(t *kernel.Thread, addr uint64, a kernel.Args) (*x86.CPU, *spin) {
 	id := t.ID()
 	for len(d.running) <= id {
 		d.running = append(d.running, nil)
@@ -98,22 +114,24 @@ func (d *Driver) enter(t *kernel.Thread, addr uint64, a kernel.Args) *x86.CPU {
 		top = calls[len(calls)-1].R[x86.RSP] &^ 15
 	}
 	var c *x86.CPU
+	var w *spin
 	if n := len(d.spare); n > 0 {
-		c, d.spare = d.spare[n-1], d.spare[:n-1]
+		c, w, d.spare = d.spare[n-1].CPU, d.spare[n-1].waiting, d.spare[:n-1]
 		c.Reset() // nothing of an earlier call, perhaps of another run
 	} else {
-		c = x86.NewShared(d.code)
+		c, w = x86.NewShared(d.code), &spin{}
 	}
+	*w = spin{d: d, t: t, c: c, top: top, reads: w.reads[:0]}
 	c.TrapBase, c.TrapEnd, c.StopVisible = trapBase, trapEnd, true
 	c.RIP = addr
 	c.R[x86.RCX], c.R[x86.RDX], c.R[x86.R8], c.R[x86.R9] = a[0], a[1], a[2], a[3]
-	sp := top - 0x48 // return address, 4 home slots, 2 arguments; RSP is 8 below a multiple of 16
+	sp := top - frameSize
 	c.R[x86.RSP] = sp
-	d.running[id] = append(d.running[id], guestCall{CPU: c, activation: t.ActivationID()})
+	d.running[id] = append(d.running[id], guestCall{CPU: c, activation: t.ActivationID(), waiting: w})
 	d.push(t, sp, returnAddr)
 	d.push(t, sp+0x28, a[4])
 	d.push(t, sp+0x30, a[5])
-	return c
+	return c, w
 }
 
 // push stores a word on the stack, which can overflow.
@@ -127,14 +145,14 @@ func (d *Driver) push(t *kernel.Thread, addr, v uint64) {
 func (d *Driver) leave(t *kernel.Thread) {
 	calls := d.running[t.ID()]
 	if n := len(calls); n > 0 {
-		d.spare = append(d.spare, calls[n-1].CPU)
+		d.spare = append(d.spare, calls[n-1])
 		d.running[t.ID()] = calls[:n-1]
 	}
 }
 
 // trap carries out the call of an import and returns to the caller. It reports
 // whether the whole call of guest code is over.
-func (d *Driver) trap(t *kernel.Thread, c *x86.CPU) bool {
+func (d *Driver) trap(t *kernel.Thread, c *x86.CPU, w *spin) bool {
 	r := d.imports[c.RIP]
 	if r == nil {
 		t.BugCheck(0xFC, [4]uint64{c.RIP}, "jump", "the driver jumps to an address where no routine of the kernel begins")
@@ -146,6 +164,7 @@ func (d *Driver) trap(t *kernel.Thread, c *x86.CPU) bool {
 			". docs/SUPPORT.md lists what there is")
 	}
 	call.checkPointers()
+	w.calls(r.name)
 	var result uint64
 	if e := t.Try(func() { result = r.fn(call) }); e != nil {
 		if e.Address == 0 {
@@ -172,16 +191,19 @@ func (d *Driver) stackWord(t *kernel.Thread, c *x86.CPU, n int) uint64 {
 }
 
 // device carries out an access to a device register.
-func (d *Driver) device(t *kernel.Thread, c *x86.CPU) {
+func (d *Driver) device(t *kernel.Thread, c *x86.CPU, w *spin) {
 	a := &c.Access
 	if a.Kind == x86.Read {
 		if v, ok := t.LoadOpaque(a.Addr, int(a.Size)); ok {
+			w.effect()
 			c.Supply(v)
 			return
 		}
-		c.Supply(t.Load(a.Addr, int(a.Size)))
+		w.before()
+		c.Supply(w.poll(a))
 		return
 	}
+	w.effect()
 	t.Store(a.Addr, int(a.Size), a.Value.Lo)
 	c.Allow()
 }

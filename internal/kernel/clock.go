@@ -58,6 +58,7 @@ func (m *Machine) cancelTimed(k timedKind, id uint64) bool {
 // ScheduleDevice lets the bus know after delay nanoseconds, or, if free, at a
 // time that the source of choices picks.
 func (m *Machine) ScheduleDevice(device, event uint32, delay uint64, free bool) {
+	m.Whim()
 	m.schedule(timedEvent{due: m.now + delay, kind: timedDevice, id: uint64(device)<<32 | uint64(event), free: free})
 }
 

@@ -140,6 +140,7 @@ type Machine struct {
 	scratch  []byte               // scratch of Hash
 	watch    *Watch
 	faults   Faults
+	whims    uint64            // see Whim
 	at       choice.Position   // of the present decision
 	names    map[uint64]string // names of objects for the trace; looked up only
 	named    []naming          // in which order names were given
@@ -305,6 +306,7 @@ func (m *Machine) choose(k choice.Kind, alts []choice.Alternative) int {
 // ChooseDevice asks for one of n possibilities of a device model; 0 is the
 // default.
 func (m *Machine) ChooseDevice(n int) int {
+	m.Whim()
 	m.alts = m.alts[:0]
 	for i := range n {
 		m.alts = append(m.alts, choice.Alternative{ID: uint32(i)})

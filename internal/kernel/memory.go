@@ -135,18 +135,25 @@ func (t *Thread) MmGetPhysicalAddress(addr uint64) uint64 {
 // visible operation; at an address of device registers it reads the register.
 func (t *Thread) Load(addr uint64, size int) uint64 {
 	t.access(op{}, addr, size, false, false, t.Caller())
+	v, _ := t.loadNow(addr, size)
+	return v
+}
+
+// loadNow is Load without its scheduling point; it returns the name of a
+// register, too, with a trace.
+func (t *Thread) loadNow(addr uint64, size int) (v uint64, register string) {
 	t.checkPageable(addr, size, mem.Load)
 	v, f := t.m.Mem.Load(addr, size)
 	switch f.Kind {
 	case mem.NoFault:
 	case mem.DevicePage:
-		v = t.readRegister(addr, size)
+		v, register = t.readRegister(addr, size)
 	default:
 		t.driverFault(f)
 		v = t.m.Mem.LoadAnyway(addr, size)
 	}
 	t.observe(v)
-	return v
+	return v, register
 }
 
 // Store is a store of driver code; see Load.
@@ -176,7 +183,7 @@ func (t *Thread) Update(addr uint64, size int, f func(old uint64) uint64) (old u
 	switch fault.Kind {
 	case mem.NoFault:
 	case mem.DevicePage:
-		old = t.readRegister(addr, size)
+		old, _ = t.readRegister(addr, size)
 		t.writeRegister(addr, size, f(old))
 	default:
 		t.driverFault(fault)
@@ -220,19 +227,19 @@ func (t *Thread) WriteBytes(addr uint64, p []byte) {
 	}
 }
 
-func (t *Thread) readRegister(addr uint64, size int) uint64 {
+func (t *Thread) readRegister(addr uint64, size int) (value uint64, name string) {
 	if addr-sharedUserPage < mem.PageSize {
-		return t.m.sharedUserData(addr-sharedUserPage, size)
+		return t.m.sharedUserData(addr-sharedUserPage, size), ""
 	}
 	w := t.m.window(addr)
 	if w.opaque != "" {
-		return t.opaqueField(w, addr-w.va, size)
+		return t.opaqueField(w, addr-w.va, size), ""
 	}
 	v, name := t.m.bus.ReadRegister(w.physical(addr), size)
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Name: name, Text: "read", ValueKind: trace.Hex, Value: v})
 	}
-	return v
+	return v, name
 }
 
 func (t *Thread) writeRegister(addr uint64, size int, v uint64) {

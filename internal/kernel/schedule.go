@@ -357,6 +357,9 @@ func (m *Machine) advance() {
 	if m.spinningForEver() {
 		return
 	}
+	if _, ok := m.nextDue(false); !ok && m.pollingForEver() {
+		return // before a power watchdog would tell: this says why
+	}
 	due, ok := m.nextDue(true)
 	switch {
 	case !ok && m.foregroundDone():

@@ -40,6 +40,7 @@ type Thread struct {
 	kill  bool        // unwind at the next resume
 	turn  bool        // this thread was resumed to make the step that was picked
 	until func() bool // condition of an opUntil
+	polls string      // what a Spin polls
 
 	guestIP uint64 // instruction of guest code that faults, 0: none
 	raised  raised // see Try
@@ -124,7 +125,7 @@ func (m *Machine) newThread(p ThreadParams) *Thread {
 		t = &Thread{m: m, id: n}
 		m.threads = append(m.threads, t)
 	}
-	t.kill, t.turn, t.until, t.lockTaken, t.raised, t.exiting = false, false, nil, nil, raised{}, false
+	t.kill, t.turn, t.until, t.polls, t.lockTaken, t.raised, t.exiting = false, false, nil, "", nil, raised{}, false
 	t.threadState = threadState{
 		name: p.Name, routine: p.Routine, role: p.Role, args: p.Args, affinity: p.Affinity,
 		priority: p.Priority, foreground: p.Foreground, user: p.User, stack: t.stack[:0],

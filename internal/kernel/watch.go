@@ -290,3 +290,11 @@ func (m *Machine) MemoryText(addr uint64) string {
 	}
 	return m.NameOf(addr)
 }
+
+// PlaceText is MemoryText without addresses that differ between runs.
+func (m *Machine) PlaceText(addr uint64) string {
+	if a := m.Mem.Find(addr); a != nil {
+		return fmt.Sprintf("byte %d of %d, tag '%s'", addr-a.Addr, a.Size, TagText(a.Tag))
+	}
+	return m.NameOf(addr)
+}

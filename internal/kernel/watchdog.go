@@ -14,7 +14,7 @@ func (m *Machine) watchdogs(p *processor, t *Thread) {
 		if f := &t.stack[i]; f.watched() {
 			if f.ticks++; f.ticks > tun.DpcWatchdogTicks {
 				t.addFinding(Finding{Code: 0x133, Params: [4]uint64{0, f.ticks, tun.DpcWatchdogTicks}, Clause: "WD-1",
-					Text: fmt.Sprintf("one %s has run for %d clock ticks", f.kind, f.ticks)})
+					Text: fmt.Sprintf("one %s has run for %d clock ticks%s", f.kind, f.ticks, t.pollsText())})
 				m.end(Stopped)
 				return
 			}
@@ -22,7 +22,7 @@ func (m *Machine) watchdogs(p *processor, t *Thread) {
 	}
 	if p.raisedTicks >= tun.TotalWatchdogTicks {
 		t.addFinding(Finding{Code: 0x133, Params: [4]uint64{1, tun.TotalWatchdogTicks}, Clause: "WD-2",
-			Text: fmt.Sprintf("processor %d has been at DISPATCH_LEVEL or above for %d clock ticks", p.id, p.raisedTicks)})
+			Text: fmt.Sprintf("processor %d has been at DISPATCH_LEVEL or above for %d clock ticks%s", p.id, p.raisedTicks, t.pollsText())})
 		m.end(Stopped)
 	}
 }

@@ -11,7 +11,10 @@ import (
 var errNoMemory = errors.New("no memory at this physical address")
 
 // Now implements device.Host.
-func (b *Bus) Now() uint64 { return b.m.Now() }
+func (b *Bus) Now() uint64 {
+	b.m.Whim()
+	return b.m.Now()
+}
 
 // SetLine implements device.Host.
 func (b *Bus) SetLine(f *device.Function, asserted bool) {
