@@ -31,6 +31,25 @@ static const int constant = 5;
 static volatile int zero;
 #endif
 
+#ifdef BUG_DEAD_EVENT
+static PKEVENT forgotten;
+
+static void
+Remember(PKEVENT Event)
+{
+    KeInitializeEvent(Event, NotificationEvent, FALSE);
+    forgotten = Event;
+}
+
+static void
+MakeEvent(void)
+{
+    KEVENT event;
+
+    Remember(&event);
+}
+#endif
+
 _Use_decl_annotations_
 NTSTATUS
 DriverEntry(IN PDRIVER_OBJECT DriverObject, IN PUNICODE_STRING RegistryPath)
@@ -51,6 +70,9 @@ DriverEntry(IN PDRIVER_OBJECT DriverObject, IN PUNICODE_STRING RegistryPath)
     __builtin_trap();
 #elif defined(BUG_DIVIDE)
     return 5 / zero;
+#elif defined(BUG_DEAD_EVENT)
+    MakeEvent();
+    KeSetEvent(forgotten, IO_NO_INCREMENT, FALSE);
 #endif
     return STATUS_UNSUCCESSFUL;
 }

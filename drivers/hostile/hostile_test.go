@@ -24,6 +24,7 @@ func TestHostileDrivers(t *testing.T) {
 		{"testdata/write-readonly.sys", "bug check 0xBE", "DriverEntry"},
 		{"testdata/trap.sys", "bug check 0x7E", "DriverEntry"},
 		{"testdata/divide.sys", "bug check 0x7E", "DriverEntry"},
+		{"testdata/dead-event.sys", "use after return", "KeSetEvent"},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			s := edu.Scenario()

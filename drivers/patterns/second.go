@@ -13,13 +13,13 @@ func second() []*Pattern {
 		{10, "p10-test-then-pop", "the DPC tests whether a read waits, a cancel takes it, the DPC uses what is not there",
 			[]string{"DRIVER_IRQL_NOT_LESS_OR_EQUAL"}, readAndCancel},
 		{11, "p11-stop-before-disconnect", "the stop routine frees what the ISR uses before the interrupt is disconnected",
-			[]string{"use after free", "data race"}, powerDownDuringScan},
+			[]string{"FREED_SPECIAL_POOL", "data race"}, powerDownDuringScan},
 		{12, "p12-deferred-after-free", "a DPC that queues itself again outlives the memory that it uses",
-			[]string{"use after free", "data race"}, unplugDuringTraffic},
+			[]string{"FREED_SPECIAL_POOL", "DRIVER_IRQL_NOT_LESS_OR_EQUAL", "data race"}, powerDownDuringTraffic},
 		{13, "p13-timer-not-awaited", "the timer is stopped without waiting for its handler, and the registers are unmapped",
 			[]string{"DRIVER_IRQL_NOT_LESS_OR_EQUAL", "data race"}, unplugAfterAWhile},
 		{14, "p14-drain-then-mask", "suspend waits for the interrupt thread and masks the interrupt afterwards",
-			[]string{"use after free", "data race"}, suspendDuringJob},
+			[]string{"FREED_SPECIAL_POOL", "data race"}, suspendDuringJob},
 		{15, "p15-waiter-on-stack", "a late interrupt sets an event on the stack of a waiter that has timed out",
 			[]string{"use after return"}, query},
 	}
@@ -63,13 +63,15 @@ func powerDownDuringScan() *dirql.Scenario {
 	})
 }
 
-// unplugDuringTraffic: the device is taken out while packets come. The request
-// for them can come too late, and fail.
-func unplugDuringTraffic() *dirql.Scenario {
+// powerDownDuringTraffic: the device goes to D3 while packets come.
+func powerDownDuringTraffic() *dirql.Scenario {
 	return onRing(dirql.Phase{
-		Name:         "surprise removal while packets come",
-		Applications: []dirql.Application{{Name: "receive.exe", Run: func(a *dirql.App) { a.DeviceIoControl(ioctlStart, nil, 0) }}},
-		System:       func(s *dirql.System) { s.SurpriseRemove() },
+		Name:         "power down while packets come",
+		Applications: []dirql.Application{{Name: "receive.exe", Run: func(a *dirql.App) { control(a, ioctlStart) }}},
+		System: func(s *dirql.System) {
+			s.PowerDown()
+			s.PowerUp()
+		},
 	})
 }
 

@@ -8,5 +8,5 @@
 // driver finds the framework). The files kmdf_*.go and nt_*.go hold the routines,
 // a line or a few each. fault.go turns what the processor refuses into bug
 // checks, or into exceptions, which seh.go dispatches to the driver's __try
-// blocks.
+// blocks. kernelstack.go finds the use of local variables that are gone.
 package bind

@@ -6,7 +6,6 @@ import (
 	"slices"
 
 	"github.com/dirql/dirql/internal/kernel"
-	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/internal/pe"
 	"github.com/dirql/dirql/internal/x86"
 	"github.com/dirql/dirql/wdf"
@@ -79,6 +78,7 @@ func Load(f *wdf.Framework, file *pe.File, pdbName string, pdb []byte) (*Driver,
 	d.registryPath = d.unicodeString(`\Registry\Machine\System\CurrentControlSet\Services\` + file.BaseName())
 	m.SetExecutor(d)
 	m.SetSymbols(d.symbol)
+	m.SetStackCheck(d.checkStack)
 	m.Attach(d)
 	return d, nil
 }
@@ -193,17 +193,4 @@ func (d *Driver) AppendState(b []byte) []byte {
 		b = fmt.Appendf(b, "%d %x %x;", r.object, r.function, r.context)
 	}
 	return fmt.Appendf(b, "%d", len(d.callbacks))
-}
-
-const stackPages = 6 // 24 KB, as on Windows
-
-// stackTop returns the top of a thread's kernel stack. Stacks are made in the
-// order of the threads, so that it does not matter who runs first.
-func (d *Driver) stackTop(thread int) uint64 {
-	for len(d.stacks) <= thread {
-		d.m.Mem.Map(mem.Stacks, 1, 0) // guard page: an overflow is a fault
-		bottom := d.m.Mem.Map(mem.Stacks, stackPages, mem.Read|mem.Write|mem.Private)
-		d.stacks = append(d.stacks, bottom+stackPages*mem.PageSize)
-	}
-	return d.stacks[thread]
 }

@@ -69,6 +69,7 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 			}
 			t.Access(a.Addr, int(a.Size), a.Kind != x86.Read, a.Kind == x86.ReadWrite, c.Pending(), c.RIP)
 			t.CheckUser(a.Addr)
+			d.checkStack(t, a.Addr)
 			d.tell(t, a)
 			if a.Kind != x86.Write {
 				w.found(a)
@@ -123,6 +124,7 @@ func (d *Driver) enter(t *kernel.Thread, addr uint64, a kernel.Args) (*x86.CPU, 
 	}
 	*w = spin{d: d, t: t, c: c, top: top, reads: w.reads[:0]}
 	c.TrapBase, c.TrapEnd, c.StopVisible = trapBase, trapEnd, true
+	c.SetPrivate(d.stacks[id]-stackSize, d.stacks[id])
 	c.RIP = addr
 	c.R[x86.RCX], c.R[x86.RDX], c.R[x86.R8], c.R[x86.R9] = a[0], a[1], a[2], a[3]
 	sp := top - frameSize

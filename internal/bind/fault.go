@@ -55,7 +55,7 @@ func (d *Driver) endless(t *kernel.Thread, c *x86.CPU) {
 // overflow reports whether an address is in the guard page below the stack of a
 // thread.
 func (d *Driver) overflow(t *kernel.Thread, addr uint64) bool {
-	bottom := d.stackTop(t.ID()) - stackPages*mem.PageSize
+	bottom := d.stackTop(t.ID()) - stackSize
 	return addr < bottom && addr >= bottom-mem.PageSize
 }
 
@@ -64,7 +64,7 @@ func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
 	size := int(c.Access.Size)
 	if d.overflow(t, f.Addr) {
 		t.BugCheck(0x7F, [4]uint64{8, f.Addr}, "kernel stack", fmt.Sprintf(
-			"the kernel stack of %d bytes is used up: recursion, or too many local variables", stackPages*mem.PageSize))
+			"the kernel stack of %d bytes is used up: recursion, or too many local variables", stackSize))
 	}
 	if f.Access != mem.Fetch {
 		t.CheckUser(f.Addr)

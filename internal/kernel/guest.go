@@ -12,6 +12,11 @@ import (
 // SetSymbols sets who names addresses of guest code.
 func (m *Machine) SetSymbols(symbol func(addr uint64) (name string, ok bool)) { m.symbol = symbol }
 
+// SetStackCheck sets who stops a thread that uses addr if that is part of a
+// stack and no longer in use. It is asked about the objects of the driver that
+// routines of the kernel use.
+func (m *Machine) SetStackCheck(check func(t *Thread, addr uint64)) { m.stackCheck = check }
+
 // Retire lets the virtual time of n instructions pass.
 func (t *Thread) Retire(n uint64) { t.m.now += n * t.m.cfg.Tunables.InstructionTime }
 

@@ -114,13 +114,14 @@ type Machine struct {
 	Mem   *mem.Space
 	Trace *trace.Log
 
-	cfg    Config
-	code   codeTable
-	exec   Executor
-	symbol func(addr uint64) (string, bool) // names guest code; nil without any
-	source choice.Source
-	env    Environment
-	bus    Bus
+	cfg        Config
+	code       codeTable
+	exec       Executor
+	symbol     func(addr uint64) (string, bool) // names guest code; nil without any
+	stackCheck func(t *Thread, addr uint64)     // see SetStackCheck; nil without guest code
+	source     choice.Source
+	env        Environment
+	bus        Bus
 
 	components []Component
 

@@ -263,6 +263,7 @@ func (t *Thread) writeRegister(addr uint64, size int, v uint64) {
 // kernelLoad is an access of the kernel or the framework to an object in driver
 // memory, part of the present step.
 func (t *Thread) kernelLoad(addr uint64, size int) uint64 {
+	t.checkStack(addr)
 	v, f := t.m.Mem.Load(addr, size)
 	if f.Kind != mem.NoFault || t.pageableFault(addr) {
 		t.kernelFault(f, addr, mem.Load)
@@ -273,10 +274,17 @@ func (t *Thread) kernelLoad(addr uint64, size int) uint64 {
 
 // kernelStore: see kernelLoad.
 func (t *Thread) kernelStore(addr uint64, size int, v uint64) {
+	t.checkStack(addr)
 	f := t.m.Mem.Store(addr, size, v)
 	if f.Kind != mem.NoFault || t.pageableFault(addr) {
 		t.kernelFault(f, addr, mem.Store)
 		t.m.Mem.StoreAnyway(addr, size, v)
+	}
+}
+
+func (t *Thread) checkStack(addr uint64) {
+	if t.m.stackCheck != nil {
+		t.m.stackCheck(t, addr)
 	}
 }
 

@@ -136,6 +136,9 @@ func (m *Machine) newThread(p ThreadParams) *Thread {
 	return t
 }
 
+// ThreadName returns the name of a thread, for people.
+func (m *Machine) ThreadName(id int) string { return m.threads[id].name }
+
 // ThreadEnded reports whether a thread has ended.
 func (m *Machine) ThreadEnded(id int) bool { return m.threads[id].status == terminated }
 

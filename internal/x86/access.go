@@ -127,9 +127,11 @@ func (c *CPU) done(addr uint64, size uint8) bool {
 func (c *CPU) admit(a Access, need mem.Access) bool {
 	c.noted = false
 	prot, f := c.mem.ProtFor(a.Addr, need)
+	prot = c.personal(a.Addr, prot)
 	both := prot
 	if last := a.Addr + uint64(a.Size) - 1; f.Kind == mem.NoFault && (a.Addr^last)>>pageShift != 0 {
 		prot, f = c.mem.ProtFor(last&^(mem.PageSize-1), need)
+		prot = c.personal(last, prot)
 		both = both&prot&mem.Private | (both|prot)&^mem.Private
 	}
 	switch {
@@ -190,10 +192,28 @@ func (c *CPU) fetch(addr uint64, n int, need mem.Access) (v XMM) {
 		return XMM{le.Uint64(b[:]), le.Uint64(b[8:])}
 	}
 	p, prot, _ := c.mem.PageFor(addr, mem.Load)
+	prot = c.personal(addr, prot)
 	if !c.noted && !c.special(prot) && need == mem.Load {
 		c.fill(&c.rt, 0, addr, p)
 	}
 	return peek(p, addr&(mem.PageSize-1), n)
+}
+
+// SetPrivate says which private pages belong to what runs here: those from one
+// address to another. Those of others are like pages without mem.Private.
+func (c *CPU) SetPrivate(from, to uint64) {
+	if own := [2]uint64{from, to}; own != c.own {
+		c.own = own
+		c.forget()
+	}
+}
+
+// personal takes mem.Private away from a page of somebody else.
+func (c *CPU) personal(addr uint64, prot mem.Prot) mem.Prot {
+	if c.own[1] != 0 && (addr < c.own[0] || addr >= c.own[1]) {
+		return prot &^ mem.Private
+	}
+	return prot
 }
 
 // special reports whether accesses to a page always have to come here. Pageable
@@ -248,6 +268,7 @@ func (c *CPU) deposit(addr uint64, n int, v XMM) {
 		c.mem.Write(addr, b[:n])
 	} else {
 		p, prot, _ := c.mem.PageFor(addr, mem.Store)
+		prot = c.personal(addr, prot)
 		copy(p[addr&(mem.PageSize-1):], b[:n])
 		if c.mem.Copies() == c.copies && !c.noted && !c.special(prot) && prot&mem.Exec == 0 {
 			c.fill(&c.wt, tlbSize, addr, p)

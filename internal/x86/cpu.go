@@ -147,7 +147,8 @@ type CPU struct {
 	// The trap range: a jump there stops.
 	TrapBase, TrapEnd uint64
 
-	// StopVisible makes accesses to pages without mem.Private stop.
+	// StopVisible makes accesses to pages without mem.Private stop, and those to
+	// private pages of others: see SetPrivate.
 	StopVisible bool
 	// StopPageable makes accesses to mem.Pageable pages, and their execution,
 	// stop: for IRQL >= DISPATCH_LEVEL.
@@ -159,6 +160,8 @@ type CPU struct {
 	Exception Exception
 	Operation Operation
 	Bytes     []byte // of the instruction; valid until the next Run
+
+	own [2]uint64 // whose mem.Private is meant: from, to; to 0: all
 
 	mem     *mem.Space
 	code    *Code

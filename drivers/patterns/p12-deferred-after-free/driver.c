@@ -8,10 +8,11 @@
  * processor get their turn in between. Packets go into a ring of memory that the
  * device has as long as it is in D0.
  *
- * What goes wrong: on removal the driver frees the ring in EvtDeviceD0Exit and
- * relies on the framework, which has flushed the DPCs before. The flush waits
- * for the DPCs that were queued when it began. One that queues itself again
- * meanwhile is not among them: it runs afterwards, and uses the ring.
+ * What goes wrong: on removal, and whenever the device leaves D0, the driver
+ * frees the ring in EvtDeviceD0Exit and relies on the framework, which has
+ * flushed the DPCs before. The flush waits for the DPCs that were queued when it
+ * began. One that queues itself again meanwhile is not among them: it runs
+ * afterwards, and uses the ring.
  *
  * The mend: first nothing new, then the end of what there is. A mark, under the
  * lock, keeps the DPC from queueing itself; KeFlushQueuedDpcs waits for the runs
@@ -184,7 +185,7 @@ EvtPollDpc(
     WdfSpinLockRelease(context->Lock);
 }
 
-/* EvtIoDeviceControl lets two packets come. */
+/* EvtIoDeviceControl lets four packets come. */
 VOID
 EvtIoDeviceControl(
     IN WDFQUEUE Queue,
@@ -201,6 +202,6 @@ EvtIoDeviceControl(
         WdfRequestComplete(Request, STATUS_INVALID_DEVICE_REQUEST);
         return;
     }
-    RING_WRITE(GetContext(WdfIoQueueGetDevice(Queue)), RING_LISTEN, 2);
+    RING_WRITE(GetContext(WdfIoQueueGetDevice(Queue)), RING_LISTEN, 4);
     WdfRequestComplete(Request, STATUS_SUCCESS);
 }
