@@ -11,12 +11,13 @@ import (
 // Callback is the address of a callback; 0 means none. A driver in Go gets one
 // for a function with the methods below, a .sys driver passes its own.
 //
-// The function should be a top-level one: its address depends on its name
-// only, and what a closure captures is not part of the simulated machine.
+// The function should be a top-level one, or a method of something that never
+// changes: its address depends on its name only, and what a closure captures is
+// not part of the simulated machine.
 type Callback uint64
 
 func (s *Sys) function(fn any, call kernel.Func) Callback {
-	name := runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Name()
+	name := strings.TrimSuffix(runtime.FuncForPC(reflect.ValueOf(fn).Pointer()).Name(), "-fm") // of a method
 	if i := strings.LastIndexByte(name, '/'); i >= 0 {
 		name = name[i+1:]
 	}

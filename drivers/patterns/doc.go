@@ -6,5 +6,6 @@
 //
 // patterns.go says what a pattern is, first.go and second.go list them with
 // their scenarios, ring.go is the device of all of them, and pattern.h what the
-// drivers share.
+// drivers share. Some are there in Go, too (golang.go): pNN-name/driver.go, with
+// and without the mistake, and package kit.
 package patterns

@@ -26,27 +26,38 @@ type Pattern struct {
 var files embed.FS
 
 // All returns the patterns in the order of their numbers.
-func All() []*Pattern { return slices.Concat(first(), second()) }
+func All() []*Pattern { return slices.Concat(first(), second(), inGo()) }
 
 // Buggy returns the scenario with the driver that has the mistake.
-func (p *Pattern) Buggy() *dirql.Scenario { return p.with("buggy.sys") }
+func (p *Pattern) Buggy() *dirql.Scenario { return p.with(true) }
 
 // Fixed returns the same scenario with the driver without the mistake.
-func (p *Pattern) Fixed() *dirql.Scenario { return p.with("fixed.sys") }
+func (p *Pattern) Fixed() *dirql.Scenario { return p.with(false) }
 
-func (p *Pattern) with(file string) *dirql.Scenario {
-	name := path.Join(p.Name, file)
-	data, err := files.ReadFile(name)
+func (p *Pattern) with(bug bool) *dirql.Scenario {
+	s := p.scenario()
+	s.Name, s.Title, s.Driver = p.Name, p.Title, p.driver(bug)
+	return s
+}
+
+func (p *Pattern) driver(bug bool) dirql.Driver {
+	name := "fixed"
+	if bug {
+		name = "buggy"
+	}
+	if entry := entries[p.Name]; entry != nil {
+		return dirql.Driver{Name: name, Entry: entry(bug)}
+	}
+	file := path.Join(p.Name, name+".sys")
+	data, err := files.ReadFile(file)
 	if err != nil {
 		panic(fmt.Sprintf("BUG: %v; bash drivers/build.sh makes it", err))
 	}
-	d, err := dirql.ReadDriver("drivers/patterns/"+name, data)
+	d, err := dirql.ReadDriver("drivers/patterns/"+file, data)
 	if err != nil {
 		panic(fmt.Sprintf("BUG: %v", err))
 	}
-	s := p.scenario()
-	s.Name, s.Title, s.Driver = p.Name, p.Title, d
-	return s
+	return d
 }
 
 // Shows reports whether a finding is the mistake.

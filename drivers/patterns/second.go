@@ -21,7 +21,7 @@ func second() []*Pattern {
 		{14, "p14-drain-then-mask", "suspend waits for the interrupt thread and masks the interrupt afterwards",
 			[]string{"FREED_SPECIAL_POOL", "data race"}, suspendDuringJob},
 		{15, "p15-waiter-on-stack", "a late interrupt sets an event on the stack of a waiter that has timed out",
-			[]string{"use after return"}, query},
+			[]string{"use after return", "FREED_SPECIAL_POOL"}, query},
 	}
 }
 

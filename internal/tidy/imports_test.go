@@ -60,6 +60,9 @@ var layers = []layer{
 		"internal/explain", "internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
 
 	{pkg: "drivers/litmus", imports: []string{"internal/pe"}, tests: []string{"internal/litmus", "internal/trace"}},
+	{pkg: "drivers/patterns/kit", imports: []string{"wdf"}},
+	{pkg: "drivers/patterns/...", imports: []string{"wdf", "drivers/patterns/kit"}},
+	{pkg: "drivers/patterns", imports: []string{".", "device", "wdf", "drivers/patterns/..."}},
 	{pkg: "drivers/...", imports: []string{".", "device", "wdf"}},
 	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers/seh", imports: []string{"."}, tests: []string{"drivers/..."}},
