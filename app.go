@@ -99,6 +99,7 @@ type System struct {
 func (s *System) PowerDown() {
 	if s.r.device != 0 {
 		s.s.SetPower(s.r.device, wdf.PowerDeviceD3)
+		s.s.Step() // others can find the device asleep, also if PowerUp comes at once
 	}
 }
 

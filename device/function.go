@@ -74,6 +74,9 @@ func (f *Function) Remove() {
 	f.removed = true
 }
 
+// Asleep tells whether the device is there, but in a low-power state.
+func (f *Function) Asleep() bool { return !f.removed && f.powerState() != PowerD0 }
+
 // Removed tells whether the device has been surprise-removed.
 func (f *Function) Removed() bool { return f.removed }
 

@@ -2,6 +2,7 @@ package patterns
 
 import (
 	"bytes"
+	"slices"
 	"strings"
 	"testing"
 
@@ -63,6 +64,35 @@ func TestRepairedPatternsSurviveFaults(t *testing.T) {
 			found, err := p.Quiet(t.Context(), dirql.ExploreOptions{Seed: 1, Runs: 300, Faults: f, Strategy: dirql.Random})
 			if err != nil || len(found) > 0 {
 				t.Errorf("%s, %s: %q, %v", p.Name, f, found, err)
+			}
+		}
+	}
+}
+
+// Where the registers stay mapped, the late handler of pattern 13 touches a
+// device that sleeps (PWR-5).
+func TestLateTimerTouchesASleepingDevice(t *testing.T) {
+	for _, p := range All() {
+		if p.Number != 13 {
+			continue
+		}
+		for _, bug := range []bool{true, false} {
+			s := p.with(bug)
+			s.Phases = []dirql.Phase{{Name: "sleep", System: func(s *dirql.System) {
+				s.Sleep(1_000_000)
+				s.PowerDown()
+				s.PowerUp()
+			}}}
+			rep, err := s.Explore(t.Context(), dirql.ExploreOptions{Seed: 1, Runs: 500, Strategy: dirql.Random})
+			if err != nil {
+				t.Fatal(err)
+			}
+			var titles []string
+			for _, d := range rep.Discoveries {
+				titles = append(titles, d.Finding.Title)
+			}
+			if bug != slices.Contains(titles, "register access in Dx") || !bug && len(titles) > 0 {
+				t.Errorf("%s, %s: %q", p.Name, s.Driver.Name, titles)
 			}
 		}
 	}

@@ -109,6 +109,13 @@ func (t *Thread) breakpoint(f Finding) {
 // Stop records a finding and ends the run. It does not return.
 func (t *Thread) Stop(f Finding) { t.stop(f) }
 
+// ReportRunning is Report for whatever thread runs now: for a bus.
+func (m *Machine) ReportRunning(f Finding) {
+	if !m.ended {
+		m.running().Report(f)
+	}
+}
+
 // stop records a finding and ends the run: the coroutine is unwound.
 func (t *Thread) stop(f Finding) {
 	t.addFinding(f)

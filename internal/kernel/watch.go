@@ -139,9 +139,12 @@ func endOf(object uint64) uint64 { return object | 1 }
 // release is Released for whatever thread runs now.
 func (m *Machine) release(object uint64) {
 	if m.watch != nil && !m.ended {
-		m.threads[m.procs[m.next].current].Released(object)
+		m.running().Released(object)
 	}
 }
+
+// running returns the thread that runs now.
+func (m *Machine) running() *Thread { return m.threads[m.procs[m.next].current] }
 
 // Rest notes that the machine is at rest.
 func (w *Watch) Rest() { w.Records = append(w.Records, Record{Kind: RecordRest}) }

@@ -110,6 +110,7 @@ func (b *Bus) slot(f *device.Function) *Slot {
 func (b *Bus) ReadRegister(pa uint64, size int) (uint64, string) {
 	for _, s := range b.slots {
 		if n, off, ok := s.Function.Decode(pa, size); ok {
+			b.checkAwake(s, "read", off)
 			return s.Function.ReadRegister(n, off, size), b.registerName(s, n, off)
 		}
 	}
@@ -120,11 +121,21 @@ func (b *Bus) ReadRegister(pa uint64, size int) (uint64, string) {
 func (b *Bus) WriteRegister(pa uint64, size int, value uint64) string {
 	for _, s := range b.slots {
 		if n, off, ok := s.Function.Decode(pa, size); ok {
+			b.checkAwake(s, "written", off)
 			s.Function.WriteRegister(n, off, size, value)
 			return b.registerName(s, n, off)
 		}
 	}
 	return fmt.Sprintf("physical 0x%X (no device)", pa)
+}
+
+// checkAwake reports a driver that touches a device in a low-power state. What
+// hardware does then differs: all ones, a machine check, a bus that hangs.
+func (b *Bus) checkAwake(s *Slot, verb string, off uint64) {
+	if s.Function.Asleep() {
+		b.m.ReportRunning(kernel.Finding{Rule: "register access in Dx", Clause: "PWR-5", Text: fmt.Sprintf(
+			"register 0x%X of %s is %s while the device is in D3: the driver has to know its power state", off, s.Function.Info().Name, verb)})
+	}
 }
 
 func (b *Bus) registerName(s *Slot, n int, off uint64) string {
