@@ -108,8 +108,10 @@ func (s *System) PowerUp() {
 	if s.r.device == 0 {
 		return
 	}
-	if st := s.s.SetPower(s.r.device, wdf.PowerDeviceD0); st.Failed() {
+	device := s.r.device
+	if st := s.s.SetPower(device, wdf.PowerDeviceD0); st.Failed() {
 		s.r.fail(s.s, "the return of the device to D0", st)
+		s.r.DeviceFailed(s.s, device, false)
 	}
 }
 

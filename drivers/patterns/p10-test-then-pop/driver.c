@@ -39,6 +39,7 @@ EVT_WDF_INTERRUPT_ISR EvtInterruptIsr;
 EVT_WDF_INTERRUPT_DPC EvtInterruptDpc;
 EVT_WDF_IO_QUEUE_IO_READ EvtIoRead;
 EVT_WDF_IO_QUEUE_IO_DEVICE_CONTROL EvtIoDeviceControl;
+EVT_WDF_IO_QUEUE_IO_STOP EvtIoStop;
 
 /* EvtDeviceAdd creates the device, its interrupt and its queue. */
 NTSTATUS
@@ -73,6 +74,7 @@ EvtDeviceAdd(
     WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE(&config, WdfIoQueueDispatchParallel);
     config.EvtIoRead = EvtIoRead;
     config.EvtIoDeviceControl = EvtIoDeviceControl;
+    config.EvtIoStop = EvtIoStop;
     return WdfIoQueueCreate(device, &config, WDF_NO_OBJECT_ATTRIBUTES, WDF_NO_HANDLE);
 }
 
@@ -132,7 +134,21 @@ EvtIoRead(
     RING_WRITE(context, RING_LISTEN, 1);
 }
 
-/* EvtIoDeviceControl ends all reads that wait. */
+/* CancelReads ends all reads that wait. */
+static VOID
+CancelReads(
+    IN PDEVICE_CONTEXT Context
+    )
+{
+    PREAD read;
+
+    while ((read = PopRead(Context)) != NULL) {
+        WdfRequestComplete(read->Request, STATUS_CANCELLED);
+        ExFreePoolWithTag(read, PATTERN_TAG);
+    }
+}
+
+/* EvtIoDeviceControl gives up all reads. */
 VOID
 EvtIoDeviceControl(
     IN WDFQUEUE Queue,
@@ -142,9 +158,6 @@ EvtIoDeviceControl(
     IN ULONG IoControlCode
     )
 {
-    PDEVICE_CONTEXT context = GetContext(WdfIoQueueGetDevice(Queue));
-    PREAD read;
-
     UNREFERENCED_PARAMETER(OutputBufferLength);
     UNREFERENCED_PARAMETER(InputBufferLength);
 
@@ -152,11 +165,21 @@ EvtIoDeviceControl(
         WdfRequestComplete(Request, STATUS_INVALID_DEVICE_REQUEST);
         return;
     }
-    while ((read = PopRead(context)) != NULL) {
-        WdfRequestComplete(read->Request, STATUS_CANCELLED);
-        ExFreePoolWithTag(read, PATTERN_TAG);
-    }
+    CancelReads(GetContext(WdfIoQueueGetDevice(Queue)));
     WdfRequestComplete(Request, STATUS_SUCCESS);
+}
+
+/* EvtIoStop gives up all reads when the device goes away or to sleep. */
+VOID
+EvtIoStop(
+    IN WDFQUEUE Queue,
+    IN WDFREQUEST Request,
+    IN ULONG ActionFlags
+    )
+{
+    UNREFERENCED_PARAMETER(Request);
+    UNREFERENCED_PARAMETER(ActionFlags);
+    CancelReads(GetContext(WdfIoQueueGetDevice(Queue)));
 }
 
 /* EvtInterruptIsr: reading the causes clears them. */

@@ -32,11 +32,12 @@ struct _DEVICE_CONTEXT {
     WDFINTERRUPT Interrupt;
     WDFWORKITEM InterruptThread;
     PFENCE Fence;  /* while the processor is awake */
-    BOOLEAN Awake; /* protected by the interrupt lock */
+    BOOLEAN Awake; /* written with the interrupt lock held */
 };
 
 #include "../pattern.h"
 
+EVT_WDF_DEVICE_D0_EXIT_PRE_INTERRUPTS_DISABLED EvtDeviceD0ExitPreInterruptsDisabled;
 EVT_WDF_INTERRUPT_ISR EvtInterruptIsr;
 EVT_WDF_INTERRUPT_DPC EvtInterruptDpc;
 EVT_WDF_WORKITEM EvtInterruptThread;
@@ -89,6 +90,7 @@ EvtDeviceAdd(
     UNREFERENCED_PARAMETER(Driver);
 
     WDF_PNPPOWER_EVENT_CALLBACKS_INIT(&callbacks);
+    callbacks.EvtDeviceD0ExitPreInterruptsDisabled = EvtDeviceD0ExitPreInterruptsDisabled;
     status = PatternCreateDevice(DeviceInit, &callbacks, &device);
     if (!NT_SUCCESS(status)) {
         return status;
@@ -134,6 +136,9 @@ WakeUp(
     IN PDEVICE_CONTEXT Context
     )
 {
+    if (Context->Awake) {
+        return STATUS_INVALID_DEVICE_STATE;
+    }
     Context->Fence = ExAllocatePool2(POOL_FLAG_NON_PAGED, sizeof(FENCE), PATTERN_TAG);
     if (Context->Fence == NULL) {
         return STATUS_INSUFFICIENT_RESOURCES;
@@ -148,6 +153,9 @@ Suspend(
     IN PDEVICE_CONTEXT Context
     )
 {
+    if (!Context->Awake) {
+        return STATUS_INVALID_DEVICE_STATE;
+    }
 #ifdef BUG
     Drain(Context);
     SetAwake(Context, FALSE);
@@ -156,6 +164,21 @@ Suspend(
     Drain(Context);
 #endif
     ExFreePoolWithTag(Context->Fence, PATTERN_TAG);
+    return STATUS_SUCCESS;
+}
+
+/*
+ * EvtDeviceD0ExitPreInterruptsDisabled puts the processor to sleep if it is awake.
+ * No request is under way any more, and the interrupt lock is still there.
+ */
+NTSTATUS
+EvtDeviceD0ExitPreInterruptsDisabled(
+    IN WDFDEVICE Device,
+    IN WDF_POWER_DEVICE_STATE TargetState
+    )
+{
+    UNREFERENCED_PARAMETER(TargetState);
+    (VOID)Suspend(GetContext(Device));
     return STATUS_SUCCESS;
 }
 
