@@ -3,14 +3,8 @@ package patterns
 import (
 	"github.com/dirql/dirql"
 	"github.com/dirql/dirql/device"
+	"github.com/dirql/dirql/drivers/patterns/kit"
 	"github.com/dirql/dirql/wdf"
-)
-
-// I/O control codes of pattern.h.
-const (
-	ioctlOpen  = 0x222000
-	ioctlClose = 0x222004
-	ioctlStart = 0x222008
 )
 
 // freed is how it shows that memory is used which another processor frees.
@@ -59,9 +53,9 @@ func openStartClose() *dirql.Scenario {
 	return onRing(dirql.Phase{
 		Name: "an application closes while work is under way",
 		Applications: []dirql.Application{{Name: "view.exe", Run: func(a *dirql.App) {
-			control(a, ioctlOpen)
-			control(a, ioctlStart)
-			control(a, ioctlClose)
+			control(a, kit.IoctlOpen)
+			control(a, kit.IoctlStart)
+			control(a, kit.IoctlClose)
 		}}},
 	})
 }
@@ -104,7 +98,7 @@ func writeAndCommand() *dirql.Scenario {
 		Name: "a write and a command",
 		Applications: []dirql.Application{{Name: "disk.exe", Run: func(a *dirql.App) {
 			write := a.StartWrite([]byte{1})
-			control(a, ioctlStart)
+			control(a, kit.IoctlStart)
 			if _, status := write.Wait(); status != wdf.StatusSuccess {
 				a.Errorf("the write failed with status 0x%X", uint32(status))
 			}
@@ -117,7 +111,7 @@ func smallRing() *dirql.Scenario {
 	s := onRing(dirql.Phase{
 		Name: "two packets",
 		Applications: []dirql.Application{{Name: "receive.exe", Run: func(a *dirql.App) {
-			if _, status := a.DeviceIoControl(ioctlStart, nil, 0); status != wdf.StatusSuccess && status != wdf.StatusIODeviceError {
+			if _, status := a.DeviceIoControl(kit.IoctlStart, nil, 0); status != wdf.StatusSuccess && status != wdf.StatusIODeviceError {
 				a.Errorf("the request failed with status 0x%X", uint32(status))
 			}
 		}}},
@@ -151,7 +145,7 @@ func commandDuringRemoval() *dirql.Scenario {
 	return onRing(dirql.Phase{
 		Name: "surprise removal during a command",
 		Applications: []dirql.Application{{Name: "control.exe", Run: func(a *dirql.App) {
-			a.DeviceIoControl(ioctlStart, nil, 4) // it may fail, but it has to end
+			a.DeviceIoControl(kit.IoctlStart, nil, 4) // it may fail, but it has to end
 		}}},
 		System: func(s *dirql.System) { s.SurpriseRemove() },
 	})

@@ -5,34 +5,13 @@ import (
 	"fmt"
 
 	"github.com/dirql/dirql/device"
+	"github.com/dirql/dirql/drivers/patterns/kit"
 )
 
-// Registers of the ring device, 4 bytes each in BAR 0; pattern.h has the same.
 const (
-	ringCause       = 0x00 // read: causes since the last read, which clears them
-	ringStatus      = 0x04 // read: the same without clearing; ringBusy
-	ringEnable      = 0x08 // causes that interrupt
-	ringAcknowledge = 0x0C // write: clears causes
-	ringListen      = 0x10 // write: the wire brings so many more packets
-	ringPacket      = 0x14 // read: takes a packet out of the ring, 0: there is none
-	ringTransmit    = 0x18 // write: sends a packet
-	ringSent        = 0x1C // read: packets that have been sent
-	ringCommand     = 0x20 // write: begins a command
-	ringResponse    = 0x24 // read: the complement of the last command that was carried out
-	ringBARSize     = 0x1000
-)
-
-// Causes.
-const (
-	ringReceive    = 1 << 0 // a packet has come
-	ringTransmit1  = 1 << 1 // a packet has been sent
-	ringCommand1   = 1 << 2 // a command was carried out
-	ringOverrun    = 1 << 3 // a packet came when the ring was full, and is lost
-	ringBusy       = 1 << 31
-	ringCauses     = ringReceive | ringTransmit1 | ringCommand1 | ringOverrun
-	ringReceivers  = ringReceive | ringOverrun // causes of message 0; the others are message 1
-	ringSlots      = 8                         // of the ring at most
-	ringUnlistened = 64                        // packets that can be asked for at most
+	ringReceivers  = kit.Received | kit.Overrun // causes of message 0; the others are message 1
+	ringSlots      = 8                          // of the ring at most
+	ringUnlistened = 64                         // packets that can be asked for at most
 )
 
 // Events: the id is the number of the cause.
@@ -67,7 +46,7 @@ func NewRing() *Ring { return &Ring{Slots: 4, Delay: 10_000} }
 func (r *Ring) Info() device.Info {
 	return device.Info{
 		Name: "ring", VendorID: 0x1234, DeviceID: 0x7269, Class: 0x020000, Revision: 1,
-		BARs:         []device.BAR{{Size: ringBARSize, Kind: device.Memory32}},
+		BARs:         []device.BAR{{Size: kit.Length, Kind: device.Memory32}},
 		InterruptPin: 1, Messages: 2, Message64: true,
 	}
 }
@@ -78,19 +57,19 @@ func (r *Ring) Reset(device.Bus) { *r = Ring{Slots: r.Slots, Delay: r.Delay} }
 // ReadRegister implements [device.Model].
 func (r *Ring) ReadRegister(bus device.Bus, bar int, offset uint64, size int) uint64 {
 	switch offset {
-	case ringCause:
+	case kit.Cause:
 		causes := r.causes
 		r.clear(bus, causes)
 		return uint64(causes)
-	case ringStatus:
-		return uint64(r.causes | r.busy*ringBusy)
-	case ringEnable:
+	case kit.Status:
+		return uint64(r.causes | r.busy*kit.Busy)
+	case kit.Enable:
 		return uint64(r.enable)
-	case ringPacket:
+	case kit.Packet:
 		return uint64(r.take())
-	case ringSent:
+	case kit.Sent:
 		return uint64(r.sent)
-	case ringResponse:
+	case kit.Response:
 		return uint64(r.response)
 	}
 	return ^uint64(0)
@@ -109,23 +88,23 @@ func (r *Ring) take() uint32 {
 func (r *Ring) WriteRegister(bus device.Bus, bar int, offset uint64, size int, value uint64) {
 	v := uint32(value)
 	switch offset {
-	case ringEnable:
+	case kit.Enable:
 		before := r.requesting()
-		r.enable = v & ringCauses
+		r.enable = v & kit.AllCauses
 		r.request(bus, before)
-	case ringAcknowledge:
+	case kit.Acknowledge:
 		r.clear(bus, v)
-	case ringListen:
+	case kit.Listen:
 		if r.awaited == 0 && v != 0 {
 			bus.After(ringArrives, r.Delay)
 		}
 		r.awaited = min(r.awaited+min(v, ringUnlistened), ringUnlistened)
-	case ringTransmit:
+	case kit.Transmit:
 		if r.sending == 0 {
 			bus.After(ringLeaves, r.Delay)
 		}
 		r.sending = min(r.sending+1, ringUnlistened)
-	case ringCommand:
+	case kit.Command:
 		if r.busy == 0 {
 			r.command, r.busy = v, 1
 			bus.After(ringDone, r.Delay)
@@ -142,20 +121,20 @@ func (r *Ring) Event(bus device.Bus, id uint32) {
 		}
 		if r.arrived-r.taken >= min(r.Slots, ringSlots) {
 			r.lost++
-			r.raise(bus, ringOverrun)
+			r.raise(bus, kit.Overrun)
 			return
 		}
 		r.arrived++
-		r.raise(bus, ringReceive)
+		r.raise(bus, kit.Received)
 	case id == ringLeaves && r.sending > 0:
 		if r.sending--; r.sending > 0 {
 			bus.After(ringLeaves, r.Delay)
 		}
 		r.sent++
-		r.raise(bus, ringTransmit1)
+		r.raise(bus, kit.SentOne)
 	case id == ringDone && r.busy != 0:
 		r.busy, r.response = 0, ^r.command
-		r.raise(bus, ringCommand1)
+		r.raise(bus, kit.Done)
 	}
 }
 
@@ -179,7 +158,7 @@ func (r *Ring) clear(bus device.Bus, causes uint32) {
 func (r *Ring) request(bus device.Bus, before uint32) {
 	now := r.requesting()
 	bus.SetLine(now != 0)
-	for n, causes := range []uint32{ringReceivers, ringCauses &^ ringReceivers} {
+	for n, causes := range []uint32{ringReceivers, kit.AllCauses &^ ringReceivers} {
 		if before&causes == 0 && now&causes != 0 && bus.MessagesEnabled() > 0 {
 			bus.SendMessage(n)
 		}

@@ -4,6 +4,7 @@ import (
 	"slices"
 
 	"github.com/dirql/dirql"
+	"github.com/dirql/dirql/drivers/patterns/kit"
 	"github.com/dirql/dirql/wdf"
 )
 
@@ -48,7 +49,7 @@ func readAndCancel() *dirql.Scenario {
 		Name: "reads, and the cancellation of all reads",
 		Applications: []dirql.Application{{Name: "receive.exe", Run: func(a *dirql.App) {
 			reads := []*dirql.Operation{a.StartRead(4), a.StartRead(4)}
-			control(a, ioctlClose)
+			control(a, kit.IoctlClose)
 			for _, read := range reads {
 				if _, status := read.Wait(); status != wdf.StatusSuccess && status != wdf.StatusCancelled {
 					a.Errorf("a read ended with status 0x%X", uint32(status))
@@ -62,7 +63,7 @@ func readAndCancel() *dirql.Scenario {
 func powerDownDuringScan() *dirql.Scenario {
 	return onRing(dirql.Phase{
 		Name:         "power down during a scan",
-		Applications: []dirql.Application{{Name: "scan.exe", Run: func(a *dirql.App) { control(a, ioctlStart) }}},
+		Applications: []dirql.Application{{Name: "scan.exe", Run: func(a *dirql.App) { control(a, kit.IoctlStart) }}},
 		System: func(s *dirql.System) {
 			s.PowerDown()
 			s.PowerUp()
@@ -74,7 +75,7 @@ func powerDownDuringScan() *dirql.Scenario {
 func powerDownDuringTraffic() *dirql.Scenario {
 	return onRing(dirql.Phase{
 		Name:         "power down while packets come",
-		Applications: []dirql.Application{{Name: "receive.exe", Run: func(a *dirql.App) { control(a, ioctlStart) }}},
+		Applications: []dirql.Application{{Name: "receive.exe", Run: func(a *dirql.App) { control(a, kit.IoctlStart) }}},
 		System: func(s *dirql.System) {
 			s.PowerDown()
 			s.PowerUp()
@@ -99,9 +100,9 @@ func suspendDuringJob() *dirql.Scenario {
 	return onRing(dirql.Phase{
 		Name: "sleep during a job",
 		Applications: []dirql.Application{{Name: "draw.exe", Run: func(a *dirql.App) {
-			control(a, ioctlOpen)
-			control(a, ioctlStart)
-			control(a, ioctlClose)
+			control(a, kit.IoctlOpen)
+			control(a, kit.IoctlStart)
+			control(a, kit.IoctlClose)
 		}}},
 	})
 }
@@ -111,7 +112,7 @@ func query() *dirql.Scenario {
 	return onRing(dirql.Phase{
 		Name: "a query",
 		Applications: []dirql.Application{{Name: "query.exe", Run: func(a *dirql.App) {
-			if _, status := a.DeviceIoControl(ioctlStart, nil, 4); status != wdf.StatusSuccess && status != wdf.StatusIOTimeout {
+			if _, status := a.DeviceIoControl(kit.IoctlStart, nil, 4); status != wdf.StatusSuccess && status != wdf.StatusIOTimeout {
 				a.Errorf("the query ended with status 0x%X", uint32(status))
 			}
 		}}},

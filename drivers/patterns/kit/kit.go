@@ -5,19 +5,20 @@ package kit
 
 import "github.com/dirql/dirql/wdf"
 
-// Registers, 4 bytes each, by offset in BAR 0.
+// Registers of the ring device, 4 bytes each, by offset in BAR 0; pattern.h has
+// the same.
 const (
-	Cause       = 0x00 // read: causes since the last read, which clears them
-	Status      = 0x04 // read: the same without clearing; Busy
-	Enable      = 0x08 // causes that interrupt
-	Acknowledge = 0x0C // write: clears causes
-	Listen      = 0x10 // write: the wire brings so many more packets
-	Packet      = 0x14 // read: takes a packet out of the ring, 0: there is none
-	Transmit    = 0x18 // write: sends a packet
-	Sent        = 0x1C // read: packets that have been sent
-	Command     = 0x20 // write: begins a command
-	Response    = 0x24 // read: the complement of the last command that was carried out
-	length      = 0x1000
+	Cause       = 0x00   // read: causes since the last read, which clears them
+	Status      = 0x04   // read: the same without clearing; Busy
+	Enable      = 0x08   // causes that interrupt
+	Acknowledge = 0x0C   // write: clears causes
+	Listen      = 0x10   // write: the wire brings so many more packets
+	Packet      = 0x14   // read: takes a packet out of the ring, 0: there is none
+	Transmit    = 0x18   // write: sends a packet
+	Sent        = 0x1C   // read: packets that have been sent
+	Command     = 0x20   // write: begins a command
+	Response    = 0x24   // read: the complement of the last command that was carried out
+	Length      = 0x1000 // of the registers, in bytes
 )
 
 // Causes.
@@ -35,8 +36,12 @@ const Busy = 1 << 31
 // Gone is what all registers read as when the device is gone.
 const Gone = 0xFFFFFFFF
 
-// IoctlStart is IOCTL_PATTERN_START.
-const IoctlStart = 0x222008
+// I/O control codes: IOCTL_PATTERN_OPEN and so on.
+const (
+	IoctlOpen  = 0x222000
+	IoctlClose = 0x222004
+	IoctlStart = 0x222008
+)
 
 // Tag is the pool tag of the drivers: 'Patt'.
 const Tag = 'P' | 'a'<<8 | 't'<<16 | 't'<<24
@@ -93,7 +98,7 @@ func (c *Context) prepareHardware(s *wdf.Sys, device wdf.WDFDEVICE, raw, transla
 	ctx := c.Of(s, device)
 	for i := range s.WdfCmResourceListGetCount(translated) {
 		if r := s.WdfCmResourceListGetDescriptor(translated, i); r.Type == wdf.CmResourceTypeMemory {
-			c.registers.Store(s, ctx, s.MmMapIoSpace(r.Start, length))
+			c.registers.Store(s, ctx, s.MmMapIoSpace(r.Start, Length))
 			return wdf.StatusSuccess
 		}
 	}
@@ -104,7 +109,7 @@ func (c *Context) prepareHardware(s *wdf.Sys, device wdf.WDFDEVICE, raw, transla
 func (c *Context) releaseHardware(s *wdf.Sys, device wdf.WDFDEVICE, translated wdf.WDFCMRESLIST) wdf.NTSTATUS {
 	ctx := c.Of(s, device)
 	if p := c.registers.Load(s, ctx); p != 0 {
-		s.MmUnmapIoSpace(p, length)
+		s.MmUnmapIoSpace(p, Length)
 		c.registers.Store(s, ctx, 0)
 	}
 	return wdf.StatusSuccess
