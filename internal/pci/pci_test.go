@@ -83,6 +83,32 @@ func TestRemovedFunction(t *testing.T) {
 	}
 }
 
+// A function in D3 reads as ones, and the driver that asks is reported; one that
+// is awake or was taken out is no driver's mistake (PWR-5, PWR-8).
+func TestAccessInDx(t *testing.T) {
+	m, b := newBus(t)
+	s, err := b.Add(device.NewEdu(), Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Start(s)
+	_, r := b.Resources(s)
+	b.ReadRegister(r[0].Start, 4)
+	b.PowerOff(s)
+	if n := len(m.Findings()); n != 0 {
+		t.Fatalf("%d findings without an access in D3", n)
+	}
+	if v, _ := b.ReadRegister(r[0].Start, 4); v != 0xFFFFFFFF {
+		t.Errorf("in D3 a register reads 0x%X", v)
+	}
+	b.WriteRegister(r[0].Start+4, 4, 1)
+	b.Remove(s)
+	b.ReadRegister(r[0].Start, 4)
+	if f := m.Findings(); len(f) != 2 || f[0].Clause != "PWR-5" || f[1].Clause != "PWR-5" {
+		t.Errorf("findings %+v", f)
+	}
+}
+
 // Wrong options and too many functions are errors.
 func TestAddErrors(t *testing.T) {
 	_, b := newBus(t)
