@@ -32,6 +32,7 @@ func (d driver) evtDeviceAdd(s *wdf.Sys, _ wdf.WDFDRIVER, init *wdf.DeviceInit) 
 	}
 	config := wdf.IoQueueConfigInit(wdf.IoQueueDispatchSequential)
 	config.EvtIoWrite = s.IoTransfer(evtIoWrite)
+	config.EvtIoStop = s.IoStop(evtIoStop)
 	writes, status := s.WdfIoQueueCreate(device, &config, nil)
 	if status.Failed() {
 		return status
@@ -41,6 +42,7 @@ func (d driver) evtDeviceAdd(s *wdf.Sys, _ wdf.WDFDRIVER, init *wdf.DeviceInit) 
 	}
 	config = wdf.IoQueueConfigInitDefaultQueue(wdf.IoQueueDispatchSequential)
 	config.EvtIoDeviceControl = s.IoControl(evtIoDeviceControl)
+	config.EvtIoStop = s.IoStop(evtIoStop)
 	_, status = s.WdfIoQueueCreate(device, &config, nil)
 	return status
 }
@@ -100,5 +102,19 @@ func evtInterruptDpc(s *wdf.Sys, interrupt wdf.WDFINTERRUPT, device wdf.WDFDEVIC
 func end(s *wdf.Sys, request wdf.WDFREQUEST) {
 	if request != 0 {
 		s.WdfRequestComplete(request, wdf.StatusSuccess)
+	}
+}
+
+// evtIoStop takes a request back, unless the DPC has it: before the device
+// sleeps, the request goes back into the queue; on removal it ends.
+func evtIoStop(s *wdf.Sys, queue wdf.WDFQUEUE, request wdf.WDFREQUEST, flags uint32) {
+	ctx := context.Of(s, s.WdfIoQueueGetDevice(queue))
+	if ctxWrite.CompareExchange(s, ctx, 0, request) != request && ctxCommand.CompareExchange(s, ctx, 0, request) != request {
+		return
+	}
+	if flags&wdf.RequestStopActionSuspend != 0 {
+		s.WdfRequestStopAcknowledge(request, true)
+	} else {
+		s.WdfRequestComplete(request, wdf.StatusDeviceRemoved)
 	}
 }
