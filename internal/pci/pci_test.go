@@ -92,7 +92,7 @@ func TestAccessInDx(t *testing.T) {
 		t.Fatal(err)
 	}
 	b.Start(s)
-	_, r := b.Resources(s)
+	_, r := b.Resources(s, nil)
 	b.ReadRegister(r[0].Start, 4)
 	b.PowerOff(s)
 	if n := len(m.Findings()); n != 0 {
