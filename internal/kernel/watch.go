@@ -273,11 +273,14 @@ func (m *Machine) ActivationText(a choice.Activation) string {
 }
 
 func (m *Machine) activationName(a choice.Activation) string {
-	name := m.NameOf(a.Code)
-	if ActivationKind(a.Kind) == ThreadActivation && a.Object < uint64(len(m.threads)) {
-		name = m.threads[a.Object].name
+	switch kind := ActivationKind(a.Kind); {
+	case kind == ThreadActivation && a.Object < uint64(len(m.threads)):
+		return fmt.Sprintf("%s %s", kind, m.threads[a.Object].name)
+	case m.names[a.Object] != "": // the routine is the framework's
+		return fmt.Sprintf("%s of %s", kind, m.names[a.Object])
+	default:
+		return fmt.Sprintf("%s %s", kind, m.NameOf(a.Code))
 	}
-	return fmt.Sprintf("%s %s", ActivationKind(a.Kind), name)
 }
 
 // BeginText describes the activation of a RecordBegin for people.
