@@ -54,7 +54,9 @@ func (a *App) send(p wdf.RequestParams) *Operation {
 // Wait waits until the request has ended. The output has as many bytes as the
 // driver said.
 func (o *Operation) Wait() (output []byte, status wdf.NTSTATUS) {
+	o.a.r.busy--
 	r := o.a.s.AwaitRequest(o.request)
+	o.a.r.busy++
 	o.a.s.ObserveBytes(r.Output)
 	return r.Output, r.Status
 }
@@ -80,10 +82,10 @@ func (a *App) Write(p []byte) (status wdf.NTSTATUS) {
 func (a *App) Sleep(nanoseconds uint64) { a.s.KeDelayExecutionThread(kernel.After(nanoseconds)) }
 
 // Errorf reports that something that must hold does not; the run goes on. Where
-// something went wrong around the driver (Faults), the driver may fail, and
-// nothing is reported.
+// something went wrong around the driver (Faults), or the hardware is unknown, the
+// driver may fail, and nothing is reported.
 func (a *App) Errorf(format string, args ...any) {
-	if a.r.m.Injected() > 0 {
+	if a.r.m.Injected() > 0 || a.r.unknown != nil {
 		return
 	}
 	a.s.Report(kernel.Finding{Rule: "wrong result", Text: a.name + ": " + fmt.Sprintf(format, args...)})

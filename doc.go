@@ -8,6 +8,11 @@
 // bounds. A run is a pure function of the scenario and the choices made in it:
 // the same choices give the same bytes.
 //
+// Scenario.Explore searches for schedules in which the driver breaks, and gives
+// each as a Discovery with a Replay that shows it again. UnknownScenario makes a
+// scenario for any driver file, on hardware of which nothing is known. Package
+// dirqltest does both in tests.
+//
 // Drivers in Go are written with package wdf, device models with package
 // device; drivers/edu is the worked example.
 package dirql

@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"hash/fnv"
 	"slices"
+	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/explore"
@@ -31,6 +33,12 @@ type ExploreOptions struct {
 	Faults Faults
 	// Profile is what differs from the default profile (VER-6).
 	Profile Profile
+	// Suppress are findings that are known to be harmless: they are neither reduced
+	// nor told of, and come last in the report.
+	Suppress []Suppression
+	// Corpus, if not nil, is what this exploration takes over from earlier ones
+	// and leaves for later ones.
+	Corpus *Corpus
 	// New is called for each new finding as soon as it is found, reduced and
 	// recorded. It is never called twice at the same time.
 	New func(*Discovery)
@@ -44,7 +52,8 @@ type Strategy uint8
 // Strategies.
 const (
 	// Auto tries Exhaustive; if that does not end soon, Bounded with one
-	// preemption and one interrupt; and then goes on with Random.
+	// preemption and one interrupt; and then goes on with Random. On unknown
+	// hardware it begins with Random.
 	Auto Strategy = iota
 	// Random is a portfolio of random walks, priorities and mutations.
 	Random
@@ -76,18 +85,21 @@ type Discovery struct {
 	Minimum                 bool
 	Replay                  *Replay
 	Report                  *Report // the recorded run
+	Suppressed              string  // why it is known to be harmless; "": it is not
 }
 
 // ExploreReport says what an exploration found and what it covered.
 type ExploreReport struct {
 	Scenario    string
 	Runs        int
+	Earlier     int // runs of the explorations that this one continues
 	Bounded     int // runs that reached a bound of the machine
 	Faulty      int // runs in which something went wrong around the driver: see Faults
+	Refused     int // runs in which the driver did not start an unknown device
 	Decisions   int
 	Pairs       int          // pairs of accesses of different activations in one memory cell
 	Visible     int          // 8-byte cells of memory that more than one activation uses
-	Discoveries []*Discovery // in the order of the runs
+	Discoveries []*Discovery // in the order of the runs, those that are suppressed last
 	// Covered says of what every schedule was run: "" nothing.
 	Covered string
 }
@@ -110,11 +122,16 @@ func (s *Scenario) Explore(ctx context.Context, o ExploreOptions) (*ExploreRepor
 		}
 		defer rig.r.m.Close()
 		rigs[i] = rig
+		x.rigs = append(x.rigs, rig)
 	}
-	if done := x.systematic(rigs[0]); !done {
+	if err := x.takeOver(rigs[0]); err != nil {
+		return nil, err
+	}
+	if x.first > 0 || !x.systematic(rigs[0]) {
 		x.random(rigs)
 	}
-	return x.report(x.parts), nil
+	x.save(x.next)
+	return x.report(x.parts), x.failed
 }
 
 // exploration is one call of Explore.
@@ -122,6 +139,15 @@ type exploration struct {
 	s    *Scenario
 	o    ExploreOptions
 	stop func() bool
+
+	rigs []*subject
+
+	// With a corpus: the schedules in it, the number of the first random run, how
+	// far the first worker has come, what was found before, what went wrong.
+	kept        []choice.Schedule
+	first, next int
+	known       []*Discovery
+	failed      error
 
 	mu      sync.Mutex
 	found   map[string]*Discovery
@@ -142,6 +168,9 @@ func (x *exploration) systematic(rig *subject) bool {
 	case Bounded:
 		x.search(rig, explore.Bounds{Preemptions: x.o.Preemptions, Interrupts: x.o.Interrupts}, limit{runs: x.o.Runs})
 		return true
+	}
+	if rig.r.unknown != nil {
+		return false // every answer of every register: there is no end to that
 	}
 	return x.search(rig, all, x.share(0.5)) || x.search(rig, few, x.share(0.75)) && x.stop()
 }
@@ -207,15 +236,27 @@ func (x *exploration) random(rigs []*subject) {
 
 // work is one worker: its own machine, each workers-th run.
 func (x *exploration) work(i, workers int, rig *subject) *explore.CampaignReport {
-	c := explore.Campaign{Seed: x.o.Seed, First: i, Every: workers, Stop: x.stop,
-		New: func(d *explore.Discovery) { x.discover(rig, d) }}
+	c := explore.Campaign{Seed: x.o.Seed, First: x.first + i, Every: workers, Stop: x.stop, Corpus: x.kept,
+		New: func(d *explore.Discovery) { x.discover(rig, d) }, Keep: func(s choice.Schedule) { x.keep(rig, s) }}
 	if x.o.Runs > 0 {
 		c.Runs = (x.o.Runs - i + workers - 1) / workers
 	}
-	if i == 0 && x.o.Progress != nil {
-		c.Progress = func(r *explore.CampaignReport) { x.o.Progress(x.report(append(slices.Clone(x.parts), r))) }
+	if i == 0 {
+		c.Progress = func(r *explore.CampaignReport) { x.progress(r) }
 	}
 	return explore.Random(rig, c)
+}
+
+// progress tells how far the first worker has come.
+func (x *exploration) progress(r *explore.CampaignReport) {
+	x.mu.Lock()
+	if x.next = r.Next; r.Runs%savedEvery == 0 {
+		x.saveLocked(x.next)
+	}
+	x.mu.Unlock()
+	if x.o.Progress != nil {
+		x.o.Progress(x.report(append(slices.Clone(x.parts), r)))
+	}
 }
 
 // discover reduces a finding, records it, and tells about it.
@@ -225,7 +266,13 @@ func (x *exploration) discover(rig *subject, d *explore.Discovery) {
 	if x.found[d.Identity] != nil {
 		return // of another worker
 	}
-	short := rig.reduce(d, x.stop)
+	why := suppressed(x.o.Suppress, d.Identity)
+	short := reduced{schedule: d.Schedule}
+	if why == nil {
+		rig.reducing = true
+		short = rig.reduce(d, x.stop)
+		rig.reducing = false
+	}
 	rep := rig.record(short.schedule)
 	n := &Discovery{Identity: d.Identity, Run: d.Run, Strategy: d.Strategy, Before: len(d.Schedule), Report: rep,
 		Preemptions: short.spent.Preemptions, Interrupts: short.spent.Interrupts, Minimum: short.minimum,
@@ -235,15 +282,22 @@ func (x *exploration) discover(rig *subject, d *explore.Discovery) {
 			n.Finding = f
 		}
 	}
+	if why != nil {
+		n.Suppressed = why.Reason
+	}
 	x.found[d.Identity] = n
-	if x.o.New != nil {
+	x.keepFinding(n)
+	if x.o.New != nil && why == nil {
 		x.o.New(n)
 	}
 }
 
 // report adds up what the workers did.
 func (x *exploration) report(parts []*explore.CampaignReport) *ExploreReport {
-	rep := &ExploreReport{Scenario: x.s.Name, Covered: x.covered}
+	rep := &ExploreReport{Scenario: x.s.Name, Covered: x.covered, Earlier: x.first, Discoveries: slices.Clone(x.known)}
+	for _, rig := range x.rigs {
+		rep.Refused += int(rig.refused.Load())
+	}
 	for _, p := range parts {
 		rep.Runs += p.Runs
 		rep.Bounded += p.Bounded
@@ -255,7 +309,12 @@ func (x *exploration) report(parts []*explore.CampaignReport) *ExploreReport {
 			x.count(rep, d)
 		}
 	}
-	slices.SortFunc(rep.Discoveries, func(a, b *Discovery) int { return a.Run - b.Run })
+	slices.SortFunc(rep.Discoveries, func(a, b *Discovery) int {
+		if (a.Suppressed == "") != (b.Suppressed == "") {
+			return strings.Compare(a.Suppressed, b.Suppressed)
+		}
+		return a.Run - b.Run
+	})
 	return rep
 }
 
@@ -265,6 +324,9 @@ func (x *exploration) count(rep *ExploreReport, d *explore.Discovery) {
 	n := x.found[d.Identity]
 	if n == nil {
 		return
+	}
+	if slices.Contains(x.known, n) {
+		return // counted when it was found
 	}
 	if !slices.Contains(rep.Discoveries, n) {
 		n.Count = 0
@@ -278,16 +340,22 @@ type subject struct {
 	r        *rig
 	snapshot *kernel.Snapshot
 	watch    kernel.Watch // of runs in which all accesses are visible
+	reducing bool
+	refused  atomic.Int64 // runs of the search in which the driver did not start an unknown device
 }
 
 // Run implements explore.Subject.
 func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict {
-	if watch == nil {
+	searched := watch != nil
+	if !searched {
 		s.watch.Records = s.watch.Records[:0]
 		watch = &s.watch
 	}
 	s.r.rerun(s.snapshot, source, watch, nil)
-	v := explore.Verdict{Pruned: s.r.reason == kernel.Seen, Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound, Faulty: s.r.m.Injected() > 0}
+	if searched && !s.reducing && s.r.unstarted {
+		s.refused.Add(1)
+	}
+	v := explore.Verdict{Start: s.r.start, Pruned: s.r.reason == kernel.Seen, Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound, Faulty: s.r.m.Injected() > 0}
 	for _, f := range append(s.r.report().Findings, s.r.races(watch.Records)...) {
 		if slices.ContainsFunc(v.Findings, func(o explore.Found) bool { return o.Identity == f.identity }) {
 			continue
@@ -303,11 +371,14 @@ func (s *subject) record(schedule choice.Schedule) *Report {
 	s.r.rerun(s.snapshot, &choice.Follow{Schedule: schedule, Strict: true}, &s.watch, &trace.Log{})
 	rep := s.r.report()
 	rep.Findings = append(rep.Findings, s.r.races(s.watch.Records)...)
-	return rep
+	return s.r.withHardware(rep)
 }
 
 // traceHash is a short name for the exact course of a run.
 func (r *Report) traceHash() uint64 {
+	if r == nil {
+		return 0
+	}
 	var b bytes.Buffer
 	if err := r.log.WriteText(&b); err != nil {
 		panic("BUG: " + err.Error())

@@ -23,6 +23,7 @@ func (r *rig) races(records []kernel.Record) []Finding {
 			Text: fmt.Sprintf("%s: %s, and %s, and nothing orders the two: no lock that both hold, no DPC, event or work item that leads "+
 				"from one to the other", r.m.MemoryText(b.Addr), r.accessText(records, a), r.accessText(records, b)),
 			identity: r.raceIdentity(a, b)}
+		f.Source, f.Line = r.sourceLine(b.PC)
 		list = append(list, f)
 	}
 	return list

@@ -20,13 +20,14 @@ import (
 //	processors 2
 //	faults none
 //	profile driver-verifier-off
+//	hardware 1AF4:1005:1AF4:0004:00:2
 //	finding D5|use after free|VER-7|edu.sys!EvtDpc in KeSetEvent
 //	trace 91c2a5d07be3f012
 //	step 0/FFFFF80E1A2B3C40/6#1 12.0 cpu 1 ; before operation 12 of thread copy.exe #1: processor 1 steps
 //	end
 //
 // What follows a semicolon is for people. Without a line "profile" it is the default
-// one.
+// one; "hardware" is there where the device is unknown hardware only.
 type Replay struct {
 	Scenario   string
 	Driver     string // path of the driver's file, or the name of a driver in Go
@@ -34,8 +35,9 @@ type Replay struct {
 	Processors int
 	Faults     Faults // that were part of the search
 	Profile    Profile
-	Identity   string // of the finding
-	Trace      uint64 // hash of the trace
+	Hardware   *Hardware // nil: the device of the scenario
+	Identity   string    // of the finding
+	Trace      uint64    // hash of the trace
 	schedule   choice.Schedule
 	words      []string // for people, one for each deviation
 }
@@ -48,7 +50,7 @@ func (p *Replay) Deviations() int { return len(p.schedule) }
 func (p *Replay) Of(d *Driver) bool { return p.Hash == d.hash() }
 
 func (s *Scenario) replayOf(r *rig, schedule choice.Schedule, rep *Report, identity string) *Replay {
-	p := &Replay{Scenario: s.Name, Driver: s.Driver.where(), Hash: s.Driver.hash(), Processors: r.m.Processors(), Faults: r.faults.Faults, Profile: r.profile,
+	p := &Replay{Scenario: s.Name, Hardware: s.hardware, Driver: s.Driver.where(), Hash: s.Driver.hash(), Processors: r.m.Processors(), Faults: r.faults.Faults, Profile: r.profile,
 		Identity: identity, Trace: rep.traceHash(), schedule: schedule}
 	for i := range schedule {
 		p.words = append(p.words, deviationWords(r.m, &schedule[i]))
@@ -98,6 +100,9 @@ func (p *Replay) WriteTo(w io.Writer) (int64, error) {
 	fmt.Fprintf(&b, "%s\nscenario %s\ndriver %s %s\nprocessors %d\nfaults %s\n", replayHeader, p.Scenario, p.Hash, p.Driver, p.Processors, p.Faults)
 	if p.Profile != (Profile{}) {
 		fmt.Fprintf(&b, "profile %s\n", p.Profile)
+	}
+	if p.Hardware != nil {
+		fmt.Fprintf(&b, "hardware %s\n", p.Hardware)
 	}
 	fmt.Fprintf(&b, "finding %s\ntrace %016x\n", strings.ReplaceAll(p.Identity, "\n", " "), p.Trace)
 	for i := range p.schedule {
@@ -164,6 +169,10 @@ func (p *Replay) line(line string) (err error) {
 		p.Faults, err = ParseFaults(rest)
 	case "profile":
 		p.Profile, err = ParseProfile(rest)
+	case "hardware":
+		var h Hardware
+		h, err = ParseHardware(rest)
+		p.Hardware = &h
 	case "finding":
 		p.Identity = rest
 	case "trace":

@@ -25,11 +25,18 @@ type Finding struct {
 	Time       uint64   // virtual nanoseconds
 	Activation uint32   // number of the ISR, DPC or thread activation in the timeline
 	Stack      []string // activations and routines, innermost first
+	// Source and Line are where in the driver's source it happened, "" and 0 where no
+	// debug information tells.
+	Source string
+	Line   int
 	// Unsupported says that it is not the driver's fault: dirql lacks something.
 	Unsupported bool
 
 	identity string // see kernel.Finding.Identity
 }
+
+// Identity is the same for the same mistake in every run.
+func (f *Finding) Identity() string { return f.identity }
 
 // Argument is a parameter of a bug check, explained.
 type Argument struct {
@@ -147,15 +154,28 @@ func (r *rig) report() *Report {
 
 func (r *rig) publicFinding(f *kernel.Finding) Finding {
 	rule, clause := broken(f)
-	return Finding{
+	p := Finding{
 		Title: f.Title(), Text: f.Text, Rule: rule, Clause: clause, Code: f.Code, Params: f.Params, Arguments: r.explain(f),
 		Processor: f.CPU, IRQL: f.IRQL, Time: f.Time, Activation: f.Activation, Stack: slices.Clone(f.Stack),
 		Unsupported: f.Unsupported, identity: f.Identity(),
 	}
+	p.Source, p.Line = r.sourceLine(f.PC)
+	return p
+}
+
+// sourceLine returns where in the driver's source an instruction is.
+func (r *rig) sourceLine(pc uint64) (file string, line int) {
+	if r.binary != nil && pc != 0 {
+		file, line, _ = r.binary.Line(pc)
+	}
+	return file, line
 }
 
 // end says how the run ended.
 func (r *rig) end() string {
+	if !r.broken && r.refused != "" {
+		return "the driver did not want the unknown device: " + r.refused
+	}
 	if !r.broken {
 		return "done: the device was removed and the driver unloaded"
 	}
@@ -165,6 +185,9 @@ func (r *rig) end() string {
 	return fmt.Sprintf("%s, during: %s", r.reason, r.state)
 }
 
+// noEnd is the rule of runs that reach a bound of the machine.
+const noEnd = "no end in sight"
+
 // hang is the finding for a run in which something waits for ever.
 func (r *rig) hang() *Finding {
 	var rule string
@@ -172,9 +195,16 @@ func (r *rig) hang() *Finding {
 	case kernel.Stuck:
 		rule = "hang"
 	case kernel.StepBound, kernel.TimeBound:
-		rule = "no end in sight"
+		rule = noEnd
 	default:
 		return nil
+	}
+	switch {
+	case r.unknown == nil:
+	case r.reason == kernel.StepBound:
+		return r.polling()
+	case r.reason == kernel.Stuck && r.faults.alone && r.busy == 0:
+		return nil // only applications wait, for requests that wait for the hardware
 	}
 	return &Finding{Title: rule, Rule: rule, identity: rule, Processor: -1, Text: fmt.Sprintf("%s, and nothing that could happen changes that", r.reason), Stack: r.m.Waiters(), Time: r.m.Now()}
 }

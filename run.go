@@ -3,6 +3,7 @@ package dirql
 import (
 	"fmt"
 
+	"github.com/dirql/dirql/device"
 	"github.com/dirql/dirql/internal/bind"
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/kernel"
@@ -52,29 +53,34 @@ func (s *Scenario) Run(o Options) (*Report, error) {
 	r.boot()
 	r.phases()
 	r.shutDown()
-	return r.report(), nil
+	return r.withHardware(r.report()), nil
 }
 
 // rig is a machine with everything that a scenario needs.
 type rig struct {
-	s       *Scenario
-	m       *kernel.Machine
-	f       *wdf.Framework
-	bus     *pci.Bus
-	binary  *bind.Driver // nil: the driver is in Go
-	slot    *pci.Slot
-	device  wdf.WDFDEVICE // 0: not there
-	started wdf.WDFDEVICE // the device of the snapshot
-	gone    bool          // it was taken out
-	reason  kernel.Reason
-	profile Profile
-	bodies  []func(s *wdf.Sys) // of the threads that were spawned
-	broken  bool               // ended before its time
-	state   string
-	watch   *kernel.Watch // nil: nobody looks
-	faults  faults
-	sent    []wdf.WDFREQUEST // by applications, in this run
-	phase   int              // that runs
+	s         *Scenario
+	m         *kernel.Machine
+	f         *wdf.Framework
+	bus       *pci.Bus
+	binary    *bind.Driver // nil: the driver is in Go
+	slot      *pci.Slot
+	device    wdf.WDFDEVICE // 0: not there
+	started   wdf.WDFDEVICE // the device of the snapshot
+	gone      bool          // it was taken out
+	reason    kernel.Reason
+	profile   Profile
+	bodies    []func(s *wdf.Sys) // of the threads that were spawned
+	broken    bool               // ended before its time
+	state     string
+	watch     *kernel.Watch // nil: nobody looks
+	faults    faults
+	sent      []wdf.WDFREQUEST // by applications, in this run
+	phase     int              // that runs
+	unknown   *device.Unknown  // the device, if nothing is known of it
+	busy      int              // applications of the phase that have not ended, and wait for no request
+	start     choice.Schedule  // of the run, if it began with DriverEntry: up to where the device had started
+	unstarted bool             // the driver did not start the device in this run
+	refused   string           // why a driver does not want an unknown device
 }
 
 func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig, error) {
@@ -85,16 +91,25 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 	if n == 0 {
 		n = 1
 	}
-	m, err := kernel.New(kernel.Config{Processors: n, Profile: o.Profile.Profile(), Source: source, Trace: log})
+	model := s.Device.Model()
+	unknown, _ := model.(*device.Unknown)
+	config := kernel.Config{Processors: n, Profile: o.Profile.Profile(), Source: source, Trace: log}
+	if unknown != nil {
+		config.MaxSteps = unknownSteps
+	}
+	m, err := kernel.New(config)
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
-	r := &rig{s: s, m: m, profile: o.Profile, f: wdf.NewFramework(m), bus: pci.NewBus(m)}
+	r := &rig{s: s, m: m, profile: o.Profile, f: wdf.NewFramework(m), bus: pci.NewBus(m), unknown: unknown}
 	r.f.SetConfigSpace(r.bus)
 	r.f.SetPnpManager(r)
+	if unknown != nil {
+		r.f.OnDropped(func() { unknown.Release(r.slot.Function) })
+	}
 	d := s.Device
 	r.f.SetLowerDriver(d.Lower)
-	r.slot, err = r.bus.Add(d.Model(), pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free || o.free})
+	r.slot, err = r.bus.Add(model, pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free || o.free})
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
@@ -107,6 +122,10 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 	m.Attach(r)
 	return r, nil
 }
+
+// unknownSteps bounds a run on unknown hardware: what such a device says can make
+// a driver count to any number.
+const unknownSteps = 200_000
 
 // inThread runs f in a foreground thread of the simulated machine until the
 // machine is at rest.
@@ -157,14 +176,22 @@ func (r *rig) run(what string) {
 // finds new hardware.
 func (r *rig) boot() {
 	entry := r.entry()
+	r.arm()
 	r.inThread("PnP manager", func(s *wdf.Sys) {
 		if st := entry(s); st.Failed() {
-			r.fail(s, "DriverEntry", st)
+			r.fail(s, driverEntry, st)
 			r.unloadImage(s)
 			return
 		}
 		r.addDevice(s)
 	})
+}
+
+// arm lets an unknown device interrupt again.
+func (r *rig) arm() {
+	if r.unknown != nil {
+		r.unknown.Arm(r.slot.Function)
+	}
 }
 
 // addDevice lets the driver make its device, and starts it.
@@ -218,8 +245,14 @@ func (r *rig) entry() func(s *wdf.Sys) wdf.NTSTATUS {
 	return func(s *wdf.Sys) wdf.NTSTATUS { return wdf.NTSTATUS(s.Invoke("DriverEntry", addr, kernel.Args{})) }
 }
 
+const driverEntry = "DriverEntry"
+
 // fail reports that a driver refused to work, and ends the run.
 func (r *rig) fail(s *wdf.Sys, what string, st wdf.NTSTATUS) {
+	if r.unknown != nil && what != driverEntry { // nobody knows whether it should have worked
+		r.refused = fmt.Sprintf("%s failed with %s", what, trace.StatusName(uint32(st)))
+		return
+	}
 	r.broken, r.state = true, what
 	if r.m.Injected() > 0 {
 		return // it may
@@ -229,6 +262,9 @@ func (r *rig) fail(s *wdf.Sys, what string, st wdf.NTSTATUS) {
 
 // phases runs the phases of the scenario.
 func (r *rig) phases() {
+	if r.refused != "" {
+		return
+	}
 	for i := range r.s.Phases {
 		if r.broken {
 			return
@@ -254,11 +290,14 @@ func (r *rig) startPhase(p *Phase) {
 	if r.m.Trace.On() && p.Name != "" {
 		r.m.Record(-1, trace.Event{Kind: trace.Note, Name: "phase", Text: p.Name})
 	}
+	r.arm()
 	for i := range p.Applications {
 		a := &p.Applications[i]
 		r.spawn(kernel.ThreadParams{Name: a.Name, Affinity: a.Processors, User: true}, applicationBody|uint64(r.phase)<<16|uint64(i), func(s *wdf.Sys) {
+			r.busy++
 			a.Run(&App{s: s, r: r, name: a.Name})
 			s.CloseFiles()
+			r.busy--
 		})
 	}
 	if p.System != nil {
@@ -271,6 +310,7 @@ func (r *rig) shutDown() {
 	if r.broken {
 		return
 	}
+	r.faults.alone = false
 	r.inThread("PnP manager", func(s *wdf.Sys) {
 		if r.device != 0 {
 			if st := s.RemoveDevice(r.device); st.Failed() {

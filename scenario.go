@@ -19,6 +19,8 @@ type Scenario struct {
 	// Outcome says what came of a run, in a few words; Search tells runs apart
 	// by it. Without it, runs differ by their findings only.
 	Outcome func() string
+
+	hardware *Hardware // the device is unknown hardware; nil: it is what Device says
 }
 
 // Driver is a driver: one written in Go, or a .sys file that LoadDriver has

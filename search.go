@@ -68,7 +68,7 @@ func (s *Scenario) Replay(o Options, schedule Schedule) (*Report, error) {
 	if script.Diverged {
 		return nil, fmt.Errorf("scenario %s: the schedule does not fit: the scenario or the driver has changed since it was recorded", s.Name)
 	}
-	return r.report(), nil
+	return r.withHardware(r.report()), nil
 }
 
 // started returns a rig whose device has been started, and a snapshot of it.
@@ -78,10 +78,13 @@ func (s *Scenario) started(o Options) (*rig, *kernel.Snapshot, error) {
 		return nil, nil, err
 	}
 	r.boot()
-	if r.broken {
-		f := r.report().Findings
+	if r.broken || r.device == 0 {
+		why := r.end()
+		if f := r.report().Findings; len(f) > 0 {
+			why = f[0].Text
+		}
 		r.m.Close()
-		return nil, nil, fmt.Errorf("scenario %s: the device does not start, so there is nothing to search: %s", s.Name, f[0].Text)
+		return nil, nil, fmt.Errorf("scenario %s: the device does not start, so there is nothing to search: %s", s.Name, why)
 	}
 	r.started = r.device
 	return r.snapshot()
@@ -136,8 +139,14 @@ func (r *rig) rerun(snapshot *kernel.Snapshot, source choice.Source, watch *kern
 	r.watch = watch
 	r.faults.begin()
 	r.device, r.gone, r.broken, r.reason, r.state = r.started, false, false, kernel.Done, ""
+	r.refused, r.busy = "", 0
+	r.start, r.unstarted = nil, false
 	if r.device == 0 {
 		r.boot()
+		r.unstarted = r.refused != ""
+		if k, ok := source.(*choice.Keeper); ok && r.device != 0 {
+			r.start = k.Schedule[:len(k.Schedule):len(k.Schedule)]
+		}
 	}
 	r.phases()
 	r.m.Watch(nil)

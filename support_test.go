@@ -44,11 +44,12 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | IoConnectInterruptEx with CONNECT_LINE_BASED or CONNECT_MESSAGE_BASED | with WDM drivers |
 | litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | with the complete interrupt model |
 | detectors: data races, lost work, lost events (the lines "report" of litmus tests are not checked) | with the exploration engine |
-| MSI-X, port I/O by drivers in Go | when drivers need them |
+| MSI-X (a driver that asks for messages gets MSI), port I/O by drivers in Go, string port I/O (INS, OUTS) | when drivers need them |
 
 ## Limits
 
 - Memory is sequentially consistent; store buffers are not modelled.
+- Unknown hardware (--device unknown) does no DMA; its start is explored only where the usual answers do not start it, or with --fault alloc.
 - One driver and one device in a scenario; one processor group of up to 64 processors.
 - Map registers never run out: EvtProgramDma is called before WdfDmaTransactionExecute returns.
 - An IRP of WdfRequestWdmGetIrp can be read; what a driver writes to it has no effect.

@@ -24,6 +24,7 @@ type fakeHost struct {
 	messages []fakeMessage
 	notes    []string
 	choice   int
+	answers  []int // before choice
 }
 
 type fakeEvent struct {
@@ -89,7 +90,14 @@ func (h *fakeHost) Cancel(_ *Function, id uint32) {
 
 func (h *fakeHost) CancelAll(*Function) { h.events = nil }
 
-func (h *fakeHost) Choose(_ *Function, what string, n int) int { return h.choice }
+func (h *fakeHost) Choose(_ *Function, what string, n int) int {
+	if len(h.answers) > 0 {
+		a := h.answers[0]
+		h.answers = h.answers[1:]
+		return a % n
+	}
+	return h.choice
+}
 
 func (h *fakeHost) Note(_ *Function, format string, args ...any) {
 	h.notes = append(h.notes, fmt.Sprintf(format, args...))

@@ -2,11 +2,13 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -18,7 +20,10 @@ import (
 
 func newExploreCommand() *cobra.Command {
 	var o dirql.ExploreOptions
-	var scenario, budget, dir, strategy, faults, profile string
+	var choose scenarioOptions
+	var out exploreOutput
+	var budget, strategy, faults, suppress, keep, profile string
+	var resume bool
 	cmd := &cobra.Command{
 		Use:   "explore NAME|FILE.sys",
 		Short: "Run a driver under many schedules and show each way in which it breaks",
@@ -28,16 +33,29 @@ on, when an interrupt comes and where. Each finding is reduced to few deviations
 from the undisturbed run, printed as a timeline, and written to a replay file as
 soon as it is found.
 
+A .sys file for which there is no scenario runs on unknown hardware: what its
+registers read and when it interrupts are decisions like the others.
+
 The same seed and number of runs give the same findings. A search that finds
-nothing has not shown that there is nothing: the last lines say what it covered.`,
-		Example: "  dirql explore edu-busy --cpus 2\n  dirql explore driver.sys --scenario edu --budget 5000 --seed 7",
-		Args:    cobra.ExactArgs(1),
+nothing has not shown that there is nothing: the last lines say what it covered.
+Ctrl-C ends it with the full report.
+
+With --keep DIR the schedules that showed something new stay in a directory, and
+the next exploration runs them first; --resume goes on where the last one ended
+or was killed. --suppress FILE has a line for each finding that is known to be
+harmless: IDENTITY -- REASON, where * in the identity stands for anything.`,
+		Example: "  dirql explore edu-busy --cpus 2\n  dirql explore driver.sys --budget 5m --keep corpus --junit report.xml\n" +
+			"  dirql explore driver.sys --scenario edu --budget 5000 --seed 7",
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			runs, limit, err := readBudget(budget)
 			if err != nil {
 				return err
 			}
-			s, err := chooseScenario(args[0], scenario)
+			if err := out.check(); err != nil {
+				return err
+			}
+			s, err := choose.scenario(args[0])
 			if err != nil {
 				return err
 			}
@@ -51,6 +69,12 @@ nothing has not shown that there is nothing: the last lines say what it covered.
 			if o.Profile, err = dirql.ParseProfile(profile); err != nil {
 				return fmt.Errorf("--profile: %w", err)
 			}
+			if o.Suppress, err = readSuppressions(suppress); err != nil {
+				return fmt.Errorf("--suppress: %w", err)
+			}
+			if o.Corpus, err = openCorpus(keep, resume); err != nil {
+				return fmt.Errorf("--keep: %w", err)
+			}
 			ctx, stop := signal.NotifyContext(cmd.Context(), os.Interrupt)
 			defer stop()
 			if limit > 0 {
@@ -59,7 +83,9 @@ nothing has not shown that there is nothing: the last lines say what it covered.
 				began := time.Now()
 				o.Spent = func() float64 { return float64(time.Since(began)) / float64(limit) }
 			}
-			return explore(ctx, cmd.OutOrStdout(), s, o, dir)
+			out.w, out.scenario, out.limit, out.suppress = cmd.OutOrStdout(), s, limit, o.Suppress
+			out.progress = newProgress(cmd.ErrOrStderr(), runs, limit)
+			return out.explore(ctx, o)
 		},
 	}
 	f := cmd.Flags()
@@ -72,9 +98,42 @@ nothing has not shown that there is nothing: the last lines say what it covered.
 	f.StringVar(&faults, "fault", "", "what can go wrong around the driver: alloc, cancel, remove, with commas between them")
 	addProfile(cmd, &profile)
 	f.IntVar(&o.Workers, "workers", 1, "machines that run at the same time")
-	f.StringVar(&scenario, "scenario", "", "for a .sys file: the scenario to run it in (default: the one of the same name)")
-	f.StringVarP(&dir, "out", "o", ".", "directory for the replay files")
+	f.StringVar(&suppress, "suppress", "", "file with findings that are known to be harmless, and why")
+	f.StringVar(&keep, "keep", "", "directory for what later explorations can use")
+	f.BoolVar(&resume, "resume", false, "continue the exploration in the directory of --keep")
+	choose.addTo(cmd)
+	out.addTo(cmd)
 	return cmd
+}
+
+func readSuppressions(path string) ([]dirql.Suppression, error) {
+	if path == "" {
+		return nil, nil
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer f.Close()
+	list, err := dirql.ReadSuppressions(f)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return list, nil
+}
+
+func openCorpus(dir string, resume bool) (*dirql.Corpus, error) {
+	if dir == "" {
+		if resume {
+			return nil, fmt.Errorf("say which directory to resume from")
+		}
+		return nil, nil
+	}
+	c, err := dirql.OpenCorpus(dir)
+	if err == nil {
+		c.Resume = resume
+	}
+	return c, err
 }
 
 func strategyOf(s string) (dirql.Strategy, error) {
@@ -98,29 +157,82 @@ func readBudget(s string) (runs int, limit time.Duration, err error) {
 	return 0, d, nil
 }
 
-func explore(ctx context.Context, w io.Writer, s *dirql.Scenario, o dirql.ExploreOptions, dir string) error {
-	n := 0
-	var failed error
-	o.New = func(d *dirql.Discovery) {
-		n++
-		if err := showDiscovery(w, d, n, dir); err != nil && failed == nil {
-			failed = err
-		}
-	}
-	began := time.Now()
-	rep, err := s.Explore(ctx, o)
-	if err != nil {
-		return err
-	}
-	if failed != nil {
-		return failed
-	}
-	return coverage(w, rep, time.Since(began))
+// exploreOutput is where the results of an exploration go.
+type exploreOutput struct {
+	dir, format, junit, sarif string
+
+	w        io.Writer
+	scenario *dirql.Scenario
+	limit    time.Duration
+	suppress []dirql.Suppression
+	progress *progress
+	paths    map[string]string // of replay files, by identity of the finding
+	failed   error
 }
 
-// showDiscovery prints a finding and writes its replay file.
-func showDiscovery(w io.Writer, d *dirql.Discovery, n int, dir string) error {
-	path := filepath.Join(dir, fmt.Sprintf("%s-%d.dirql", fileName(d.Report.Scenario), n))
+func (out *exploreOutput) addTo(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringVarP(&out.dir, "out", "o", ".", "directory for the replay files")
+	f.StringVar(&out.format, "format", "text", "text or json")
+	f.StringVar(&out.junit, "junit", "", "write the findings to this file in the form of JUnit")
+	f.StringVar(&out.sarif, "sarif", "", "write the findings to this file in the form of SARIF 2.1.0")
+}
+
+func (out *exploreOutput) check() error {
+	return (&outputOptions{format: out.format}).check()
+}
+
+func (out *exploreOutput) explore(ctx context.Context, o dirql.ExploreOptions) error {
+	out.paths = map[string]string{}
+	o.New = func(d *dirql.Discovery) {
+		if err := out.show(d); err != nil && out.failed == nil {
+			out.failed = err
+		}
+	}
+	o.Progress = out.progress.show
+	began := time.Now()
+	rep, err := out.scenario.Explore(ctx, o)
+	out.progress.clear()
+	if rep == nil {
+		return err
+	}
+	if err := errors.Join(err, out.failed, out.files(rep)); err != nil {
+		return err
+	}
+	if out.format == "json" {
+		if err := out.json(out.w, rep); err != nil {
+			return err
+		}
+		return exitOfExploration(rep)
+	}
+	out.coverage(rep, time.Since(began))
+	return exitOfExploration(rep)
+}
+
+// files writes the files that are asked for.
+func (out *exploreOutput) files(rep *dirql.ExploreReport) error {
+	for _, f := range []struct {
+		path  string
+		write func(io.Writer, *dirql.ExploreReport) error
+	}{{out.junit, out.writeJUnit}, {out.sarif, out.writeSARIF}} {
+		if f.path == "" {
+			continue
+		}
+		file, err := os.Create(f.path)
+		if err != nil {
+			return err
+		}
+		if err := errors.Join(f.write(file, rep), file.Close()); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// show prints a finding and writes its replay file.
+func (out *exploreOutput) show(d *dirql.Discovery) error {
+	path := filepath.Join(out.dir, fmt.Sprintf("%s-%d.dirql", fileName(d.Report.Scenario), len(out.paths)+1))
+	out.paths[d.Identity] = path
 	f, err := os.Create(path)
 	if err != nil {
 		return fmt.Errorf("the replay file of a finding cannot be written: %w", err)
@@ -131,11 +243,15 @@ func showDiscovery(w io.Writer, d *dirql.Discovery, n int, dir string) error {
 	if err := f.Close(); err != nil {
 		return err
 	}
-	if err := d.Report.Until(d.Finding.Time).WriteText(w, false); err != nil {
+	if out.format != "text" {
+		return nil
+	}
+	out.progress.clear()
+	if err := d.Report.Until(d.Finding.Time).WriteText(out.w, false); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w, "\nFound in run %d (%s); reduced from %d to %d deviations from the default schedule: %s.\nAgain: dirql replay %s\n\n",
-		d.Run+1, d.Strategy, d.Before, d.Replay.Deviations(), needs(d), path)
+	_, err = fmt.Fprintf(out.w, "\nFound in run %d (%s); reduced from %d to %d deviations from the default schedule: %s.\nIdentity: %s\nAgain: dirql replay %s\n\n",
+		d.Run+1, d.Strategy, d.Before, d.Replay.Deviations(), needs(d), d.Identity, path)
 	return err
 }
 
@@ -170,28 +286,72 @@ func covered(r *dirql.ExploreReport) string {
 	return s
 }
 
-func coverage(w io.Writer, r *dirql.ExploreReport, took time.Duration) error {
+// coverage prints what was run and what was found.
+func (out *exploreOutput) coverage(r *dirql.ExploreReport, took time.Duration) {
+	w := out.w
 	fmt.Fprintf(w, "%d runs in %.1f s (%.0f a second), %.0f decisions each.\n", r.Runs, took.Seconds(), float64(r.Runs)/took.Seconds(),
 		float64(r.Decisions)/float64(max(r.Runs, 1)))
+	if r.Earlier > 0 {
+		fmt.Fprintf(w, "They continue an exploration of %d runs.\n", r.Earlier)
+	}
 	fmt.Fprintf(w, "%d memory cells are used by more than one activation; %d different pairs of accesses to them were seen.\n", r.Visible, r.Pairs)
 	if r.Faulty > 0 {
 		fmt.Fprintf(w, "Something went wrong around the driver in %d of the runs, as --fault allows.\n", r.Faulty)
+	}
+	if r.Refused > 0 {
+		fmt.Fprintf(w, "In %d runs the driver did not want the device: unknown hardware can answer so that nothing works.\n", r.Refused)
 	}
 	if r.Bounded > 0 {
 		fmt.Fprintf(w, "%d runs reached a bound of the machine.\n", r.Bounded)
 	}
 	fmt.Fprintln(w, covered(r))
-	if len(r.Discoveries) == 0 {
-		fmt.Fprintln(w, "No findings.")
-		return nil
-	}
-	code := exitFindings
-	fmt.Fprintf(w, "%d different findings:\n", len(r.Discoveries))
-	for i, d := range r.Discoveries {
-		fmt.Fprintf(w, "  %d. %s (in %d runs, first in run %d)\n", i+1, d.Finding.Title, d.Count, d.Run+1)
-		if d.Finding.Unsupported {
-			code = exitUnsupported
+	n := 0
+	for _, d := range r.Discoveries {
+		if d.Suppressed == "" {
+			n++
 		}
+	}
+	if n == 0 {
+		fmt.Fprintln(w, "No findings.")
+	} else {
+		fmt.Fprintf(w, "%d different findings:\n", n)
+	}
+	for i, d := range r.Discoveries {
+		if d.Suppressed != "" {
+			fmt.Fprintf(w, "  suppressed: %s (in %d runs; %s): %s\n", d.Finding.Title, d.Count, d.Identity, d.Suppressed)
+			continue
+		}
+		fmt.Fprintf(w, "  %d. %s (%s)\n", i+1, d.Finding.Title, seen(d))
+	}
+	for _, s := range out.suppress {
+		if !slices.ContainsFunc(r.Discoveries, func(d *dirql.Discovery) bool { return s.Matches(d.Identity) }) {
+			fmt.Fprintf(w, "  not seen, though suppressed: %s\n", s.Pattern)
+		}
+	}
+}
+
+// seen says in which runs a finding was seen.
+func seen(d *dirql.Discovery) string {
+	if d.Strategy == dirql.KnownFromBefore {
+		return dirql.KnownFromBefore
+	}
+	return fmt.Sprintf("in %d runs, first in run %d", d.Count, d.Run+1)
+}
+
+// exitOfExploration turns what was found into an exit code.
+func exitOfExploration(r *dirql.ExploreReport) error {
+	code := exitClean
+	for _, d := range r.Discoveries {
+		switch {
+		case d.Suppressed != "":
+		case d.Finding.Unsupported:
+			return exitCode(exitUnsupported)
+		default:
+			code = exitFindings
+		}
+	}
+	if code == exitClean {
+		return nil
 	}
 	return exitCode(code)
 }

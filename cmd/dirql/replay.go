@@ -76,19 +76,25 @@ func readReplay(path string) (*dirql.Replay, error) {
 // scenarioOf returns the scenario of a replay file, with its driver.
 func scenarioOf(p *dirql.Replay, path, driver string) (*dirql.Scenario, error) {
 	s := drivers.Find(p.Scenario)
-	if s == nil {
+	unknown := p.Scenario == unknownName && p.Hardware != nil && p.Hash != "go"
+	if s == nil && !unknown {
 		return nil, fmt.Errorf("%s is of the scenario %q, which this version does not have", path, p.Scenario)
 	}
-	if driver == "" && p.Of(&s.Driver) { // also the .sys files that come with dirql
-		return s, nil
+	if unknown || driver != "" || !p.Of(&s.Driver) { // the .sys files that come with dirql need not be read
+		if driver == "" {
+			driver = p.Driver
+		}
+		d, err := dirql.LoadDriver(driver)
+		if err != nil {
+			return nil, fmt.Errorf("%w (say with --driver where the driver is)", err)
+		}
+		if unknown {
+			return dirql.UnknownScenario(d, *p.Hardware), nil
+		}
+		s.Driver = d
 	}
-	if driver == "" {
-		driver = p.Driver
+	if p.Hardware != nil {
+		s.OnUnknownHardware(*p.Hardware)
 	}
-	d, err := dirql.LoadDriver(driver)
-	if err != nil {
-		return nil, fmt.Errorf("%w (say with --driver where the driver is)", err)
-	}
-	s.Driver = d
 	return s, nil
 }

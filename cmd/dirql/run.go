@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"strings"
 
@@ -34,7 +33,8 @@ func (o *outputOptions) check() error {
 func newRunCommand() *cobra.Command {
 	var options dirql.Options
 	var output outputOptions
-	var scenario, profile string
+	var choose scenarioOptions
+	var profile string
 	cmd := &cobra.Command{
 		Use:   "run NAME|FILE.sys",
 		Short: "Run a driver once and show what its interrupt code does",
@@ -53,7 +53,7 @@ Scenarios:
 			if err := output.check(); err != nil {
 				return err
 			}
-			s, err := chooseScenario(args[0], scenario)
+			s, err := choose.scenario(args[0])
 			if err != nil {
 				return err
 			}
@@ -76,37 +76,13 @@ Scenarios:
 	cmd.Flags().IntVar(&options.Processors, "cpus", 0, "number of processors, 1 to 64 (default: what the scenario says)")
 	cmd.Flags().Uint64Var(&options.Seed, "seed", 0, "choose at random with this seed; 0: no choices, devices act in time")
 	addProfile(cmd, &profile)
-	cmd.Flags().StringVar(&scenario, "scenario", "", "for a .sys file: the scenario to run it in (default: the one of the same name)")
+	choose.addTo(cmd)
 	output.addTo(cmd)
 	return cmd
 }
 
 func addProfile(cmd *cobra.Command, profile *string) {
 	cmd.Flags().StringVar(profile, "profile", "", "what differs from a system with both verifiers on, with commas between: "+dirql.ProfileNames())
-}
-
-// chooseScenario returns the scenario with a name, or, for a driver file, a
-// scenario with its driver replaced by the file.
-func chooseScenario(arg, name string) (*dirql.Scenario, error) {
-	if s := drivers.Find(arg); s != nil {
-		return s, nil
-	}
-	if _, err := os.Stat(arg); err != nil && !strings.HasSuffix(strings.ToLower(arg), ".sys") {
-		return nil, fmt.Errorf("no scenario is called %q, and there is no such file; scenarios are: %s", arg, scenarioNames())
-	}
-	driver, err := dirql.LoadDriver(arg)
-	if err != nil {
-		return nil, err
-	}
-	if name == "" {
-		name = scenarioFor(arg, driver.Name)
-	}
-	s := drivers.Find(name)
-	if s == nil {
-		return nil, fmt.Errorf("no scenario is called %q; say with --scenario which one is for %s: %s", name, arg, scenarioNames())
-	}
-	s.Driver = driver
-	return s, nil
 }
 
 // scenarioFor returns the name of the scenario for a driver file: that of its

@@ -79,6 +79,7 @@ func Load(f *wdf.Framework, file *pe.File, pdbName string, pdb []byte) (*Driver,
 	m.SetExecutor(d)
 	m.SetSymbols(d.symbol)
 	m.SetStackCheck(d.checkStack)
+	m.SetWhere(d.where)
 	m.Attach(d)
 	return d, nil
 }
@@ -150,6 +151,31 @@ func (d *Driver) symbol(addr uint64) (string, bool) {
 		return fmt.Sprintf("%s!%s", base, name), true
 	}
 	return fmt.Sprintf("%s!%s+0x%X", base, name, off), true
+}
+
+// where returns the instruction of the driver that a thread is at, an address in
+// the call where it has called a routine of the kernel; 0 if it runs none.
+func (d *Driver) where(t *kernel.Thread) uint64 {
+	id := t.ID()
+	if id >= len(d.running) || len(d.running[id]) == 0 {
+		return 0
+	}
+	calls := d.running[id]
+	c := calls[len(calls)-1]
+	if c.RIP < trapBase || c.RIP >= trapEnd {
+		return c.RIP
+	}
+	ret, _ := d.m.Mem.Load(c.R[x86.RSP], 8)
+	return ret - 1
+}
+
+// Line returns the source line of the instruction at an address.
+func (d *Driver) Line(addr uint64) (file string, line int, ok bool) {
+	rva, ok := d.image.RVA(addr)
+	if !ok {
+		return "", 0, false
+	}
+	return d.symbols.Line(rva)
 }
 
 // Snapshot implements kernel.Component.

@@ -216,6 +216,11 @@ func (d *Driver) privileged(t *kernel.Thread, c *x86.CPU) {
 	case o.Op == x86.WriteCR && o.Number == 8:
 		t.WriteCR8(uint8(o.Value))
 		c.Allow()
+	case o.Op == x86.PortIn:
+		c.Supply(t.ReadPort(o.Number, int(o.Size)))
+	case o.Op == x86.PortOut:
+		t.WritePort(o.Number, int(o.Size), o.Value)
+		c.Allow()
 	case o.Op == x86.ReadTSC:
 		t.Step()
 		c.Supply(t.Machine().Now())

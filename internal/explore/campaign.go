@@ -18,6 +18,9 @@ type Verdict struct {
 	Bounded  bool // a bound of the machine was reached
 	Pruned   bool // the run ended in a state that was met before
 	Faulty   bool // something went wrong around the driver because the search decided so
+	// Start, of a run that begins with the start of the device, is its schedule up
+	// to where the device had started; nil: it did not, or needed nothing unusual.
+	Start choice.Schedule
 }
 
 // Found is a finding in a run. Two findings with the same identity are the same
@@ -34,6 +37,10 @@ type Campaign struct {
 	Every int         // how workers share the runs; 0: 0 and 1
 	Stop  func() bool // asked before each run
 	Runs  int         // bound on runs, 0: none
+	// Corpus are schedules that were interesting before: they are run first.
+	Corpus []choice.Schedule
+	// Keep is called for each schedule that shows something new.
+	Keep func(choice.Schedule)
 	// New is called for each new finding, at once.
 	New func(*Discovery)
 	// Progress is called after each run.
@@ -59,6 +66,7 @@ type CampaignReport struct {
 	Pairs       int // pairs of accesses of different activations that were seen
 	Visible     int // granules of memory that turned out to be shared
 	Kept        int // schedules that showed new pairs
+	Next        int // of a random search: number of the next run
 	// Complete, of a systematic search: every schedule within its bounds was run,
 	// with decisions at all memory that more than one activation used in any of
 	// them.
@@ -81,6 +89,9 @@ func (r *CampaignReport) count(v *Verdict, k *choice.Keeper) {
 // keptLimit bounds the schedules that are kept for mutation.
 const keptLimit = 256
 
+// startsLimit bounds the starts that are kept.
+const startsLimit = 32
+
 // search is a campaign under way.
 type search struct {
 	*Campaign
@@ -89,6 +100,7 @@ type search struct {
 	e       *estimates
 	watch   kernel.Watch
 	kept    []choice.Schedule
+	starts  []choice.Schedule // that the device started with: see Verdict
 	found   discoveries
 	report  CampaignReport
 }
@@ -97,20 +109,37 @@ type search struct {
 func Random(subject Subject, c Campaign) *CampaignReport {
 	c.Every = max(c.Every, 1)
 	s := &search{Campaign: &c, subject: subject, learner: newLearner(), e: newEstimates(), found: discoveries{New: c.New}}
+	s.report.Next = c.First
+	for _, base := range c.Corpus {
+		if s.ended() {
+			break
+		}
+		s.runWith(c.First, &mutant{follow: choice.Follow{Schedule: base}, cut: len(base), then: first{}}, false)
+	}
 	for n := c.First; ; n += c.Every {
-		if c.Runs > 0 && s.report.Runs == c.Runs || c.Stop != nil && c.Stop() {
+		if s.ended() {
 			return &s.report
 		}
 		s.run(n)
+		s.report.Next = n + c.Every
 		if c.Progress != nil {
 			c.Progress(&s.report)
 		}
 	}
 }
 
+// ended reports whether the search has to stop.
+func (s *search) ended() bool {
+	return s.Runs > 0 && s.report.Runs == s.Runs || s.Stop != nil && s.Stop()
+}
+
 // run makes run number n. Run 0 goes the default way.
 func (s *search) run(n int) {
 	strategy, everywhere := s.strategy(n)
+	s.runWith(n, strategy, everywhere)
+}
+
+func (s *search) runWith(n int, strategy strategy, everywhere bool) {
 	count := newCounter(strategy)
 	keeper := &choice.Keeper{Source: count}
 	s.watch.Records = s.watch.Records[:0]
@@ -124,8 +153,14 @@ func (s *search) run(n int) {
 	news, _ := s.learner.run(s.watch.Records)
 	if news > 0 && len(s.kept) < keptLimit {
 		s.kept = append(s.kept, keeper.Schedule)
+		if s.Keep != nil {
+			s.Keep(keeper.Schedule)
+		}
 	}
 	s.report.Pairs, s.report.Visible, s.report.Kept = len(s.learner.pairs), s.learner.visible.Len(), len(s.kept)
+	if len(v.Start) > 0 && len(s.starts) < startsLimit {
+		s.starts = append(s.starts, v.Start)
+	}
 	for _, f := range v.Findings {
 		s.found.add(f, n, strategy.String(), keeper.Schedule)
 	}
@@ -134,17 +169,23 @@ func (s *search) run(n int) {
 
 // strategy returns how run n decides: with the portfolio, or, each fourth run,
 // by going on differently from somewhere in a schedule that showed something
-// new.
+// new; where the device does not start by itself, each second run starts it as an
+// earlier one did.
 func (s *search) strategy(n int) (st strategy, everywhere bool) {
 	if n == 0 {
 		return first{}, false
 	}
 	rng := choice.NewRand(s.Seed+uint64(n)*0x9E3779B97F4A7C15, 0x6578706C6F7265)
 	st, everywhere = strategyFor(n, rng, s.e)
+	st = &seldom{strategy: st, rng: rng, rate: deviceRates[n/4%len(deviceRates)]}
 	if n%4 == 3 && len(s.kept) > 0 {
 		if base := s.kept[rng.IntN(len(s.kept))]; len(base) > 0 {
 			return mutate(base, st, rng), everywhere
 		}
+	}
+	if n%2 == 0 && len(s.starts) > 0 { // hard to come by where the hardware answers as it likes
+		base := s.starts[rng.IntN(len(s.starts))]
+		return &mutant{follow: choice.Follow{Schedule: base}, cut: len(base), then: st}, everywhere
 	}
 	return st, everywhere
 }

@@ -48,6 +48,24 @@ func polling(p *choice.Point) bool {
 // faultRate is how seldom something goes wrong that can.
 const faultRate = 16
 
+// deviceRates are how seldom a device does something else than it usually does,
+// by run: a driver gets nowhere with hardware that never answers as expected.
+var deviceRates = [...]int{2, 32, 8, 128}
+
+// seldom is a strategy for a run on hardware that is unusual now and then.
+type seldom struct {
+	strategy
+	rng  *choice.Rand
+	rate int
+}
+
+func (s *seldom) Choose(p *choice.Point) int {
+	if p.Kind == choice.Device && s.rng.IntN(s.rate) != 0 {
+		return 0
+	}
+	return s.strategy.Choose(p)
+}
+
 // other decides what is no step: anything is as likely, only faults are rare.
 func other(rng *choice.Rand, p *choice.Point) int {
 	if p.Kind == choice.Fault && rng.IntN(faultRate) != 0 {

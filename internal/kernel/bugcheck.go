@@ -24,6 +24,7 @@ type Finding struct {
 	CPU        int
 	IRQL       uint8
 	Activation uint32
+	PC         uint64   // an address in the instruction of guest code; 0: none
 	Site       string   // the routine and the call that it happened in
 	Stack      []string // activations and routines, innermost first; with a trace only
 }
@@ -130,6 +131,9 @@ func (t *Thread) addFinding(f Finding) {
 	f.Time, f.CPU, f.IRQL = t.m.now, t.cpu, t.IRQL()
 	f.Activation = t.ActivationID()
 	f.Site = t.site()
+	if t.m.where != nil {
+		f.PC = t.m.where(t)
+	}
 	if t.m.Trace.On() {
 		f.Stack = t.stackText()
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Finding, Name: f.Title(), Text: f.Text})

@@ -17,6 +17,9 @@ func (m *Machine) SetSymbols(symbol func(addr uint64) (name string, ok bool)) { 
 // routines of the kernel use.
 func (m *Machine) SetStackCheck(check func(t *Thread, addr uint64)) { m.stackCheck = check }
 
+// SetWhere sets who knows which instruction of guest code a thread is at.
+func (m *Machine) SetWhere(where func(t *Thread) uint64) { m.where = where }
+
 // Retire lets the virtual time of n instructions pass.
 func (t *Thread) Retire(n uint64) { t.m.now += n * t.m.cfg.Tunables.InstructionTime }
 

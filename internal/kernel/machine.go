@@ -119,6 +119,7 @@ type Machine struct {
 	exec       Executor
 	symbol     func(addr uint64) (string, bool) // names guest code; nil without any
 	stackCheck func(t *Thread, addr uint64)     // see SetStackCheck; nil without guest code
+	where      func(t *Thread) uint64           // see SetWhere; nil without guest code
 	source     choice.Source
 	env        Environment
 	bus        Bus

@@ -15,6 +15,9 @@ type Bus interface {
 	// physical address and name the register for the trace.
 	ReadRegister(pa uint64, size int) (value uint64, name string)
 	WriteRegister(pa uint64, size int, value uint64) (name string)
+	// ReadPort and WritePort are the same for I/O space.
+	ReadPort(port uint32, size int) (value uint64, name string)
+	WritePort(port uint32, size int, value uint64) (name string)
 	// Event is called when an event of ScheduleDevice happens.
 	Event(device, event uint32)
 }
@@ -235,7 +238,11 @@ func (t *Thread) readRegister(addr uint64, size int) (value uint64, name string)
 	if w.opaque != "" {
 		return t.opaqueField(w, addr-w.va, size), ""
 	}
-	v, name := t.m.bus.ReadRegister(w.physical(addr), size)
+	return t.registerRead(t.m.bus.ReadRegister(w.physical(addr), size))
+}
+
+// registerRead records what a device answered.
+func (t *Thread) registerRead(v uint64, name string) (uint64, string) {
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Name: name, Text: "read", ValueKind: trace.Hex, Value: v})
 	}
@@ -250,14 +257,35 @@ func (t *Thread) writeRegister(addr uint64, size int, v uint64) {
 	if w.opaque != "" {
 		t.Unsupported("a write to the kernel's structure " + w.opaque)
 	}
+	t.registerWrite(v, func() string { return t.m.bus.WriteRegister(w.physical(addr), size, v) })
+}
+
+// registerWrite carries out a write to a device and records it before what the
+// device does then.
+func (t *Thread) registerWrite(v uint64, write func() (name string)) {
 	t.Released(deviceWrite)
-	if t.m.Trace.On() {
-		at := len(t.m.Trace.Events)
-		t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Text: "write", ValueKind: trace.Hex, Value: v})
-		t.m.Trace.Events[at].Name = t.m.bus.WriteRegister(w.physical(addr), size, v)
+	if !t.m.Trace.On() {
+		write()
 		return
 	}
-	t.m.bus.WriteRegister(w.physical(addr), size, v)
+	at := len(t.m.Trace.Events)
+	t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Text: "write", ValueKind: trace.Hex, Value: v})
+	name := write()
+	t.m.Trace.Events[at].Name = name
+}
+
+// ReadPort is the instruction IN of driver code: size bytes (1, 2 or 4) from I/O
+// space, a visible operation.
+func (t *Thread) ReadPort(port uint32, size int) uint64 {
+	t.point(op{})
+	v, _ := t.registerRead(t.m.bus.ReadPort(port, size))
+	return v
+}
+
+// WritePort is the instruction OUT.
+func (t *Thread) WritePort(port uint32, size int, v uint64) {
+	t.point(op{})
+	t.registerWrite(v, func() string { return t.m.bus.WritePort(port, size, v) })
 }
 
 // kernelLoad is an access of the kernel or the framework to an object in driver

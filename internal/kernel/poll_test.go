@@ -72,6 +72,9 @@ func (r *registers) WriteRegister(pa uint64, size int, value uint64) string {
 	return "register"
 }
 
+func (*registers) ReadPort(uint32, int) (uint64, string) { return 0xFF, "no port" }
+func (*registers) WritePort(uint32, int, uint64) string  { return "no port" }
+
 func (r *registers) Event(device, event uint32)  {}
 func (r *registers) Snapshot() any               { return r.state }
 func (r *registers) Restore(s any)               { r.state = s.(byte) }

@@ -1,5 +1,7 @@
 package litmus
 
+import "fmt"
+
 // Device registers and rings: what answers behind the register addresses of the machine. Their state is part of
 // observations.
 
@@ -111,6 +113,16 @@ func (b *bench) WriteRegister(pa uint64, _ int, value uint64) (name string) {
 		b.driveLine(&b.test.Objects[r.object])
 	}
 	return r.name
+}
+
+// ReadPort implements kernel.Bus: no device of a test has ports.
+func (b *bench) ReadPort(port uint32, size int) (value uint64, name string) {
+	return ^uint64(0) >> (64 - 8*size), fmt.Sprintf("port 0x%X (no device)", port)
+}
+
+// WritePort implements kernel.Bus.
+func (b *bench) WritePort(port uint32, _ int, _ uint64) (name string) {
+	return fmt.Sprintf("port 0x%X (no device)", port)
 }
 
 // registerName names a register for the trace, with its value if that is not a number.

@@ -138,6 +138,29 @@ func (b *Bus) checkAwake(s *Slot, verb string, off uint64) {
 	}
 }
 
+// ReadPort implements kernel.Bus.
+func (b *Bus) ReadPort(port uint32, size int) (uint64, string) {
+	for _, s := range b.slots {
+		if n, off, ok := s.Function.DecodePort(port, size); ok {
+			b.checkAwake(s, "read", off)
+			return s.Function.ReadRegister(n, off, size), b.registerName(s, n, off)
+		}
+	}
+	return ^uint64(0) >> (64 - 8*size), fmt.Sprintf("port 0x%X (no device)", port)
+}
+
+// WritePort implements kernel.Bus.
+func (b *Bus) WritePort(port uint32, size int, value uint64) string {
+	for _, s := range b.slots {
+		if n, off, ok := s.Function.DecodePort(port, size); ok {
+			b.checkAwake(s, "written", off)
+			s.Function.WriteRegister(n, off, size, value)
+			return b.registerName(s, n, off)
+		}
+	}
+	return fmt.Sprintf("port 0x%X (no device)", port)
+}
+
 func (b *Bus) registerName(s *Slot, n int, off uint64) string {
 	if !b.m.Trace.On() {
 		return ""

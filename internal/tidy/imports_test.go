@@ -59,6 +59,8 @@ var layers = []layer{
 	{pkg: ".", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/report",
 		"internal/explain", "internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
 
+	{pkg: "dirqltest", imports: []string{"."}, tests: []string{"drivers/..."}},
+
 	{pkg: "drivers/litmus", imports: []string{"internal/pe"}, tests: []string{"internal/litmus", "internal/trace"}},
 	{pkg: "drivers/patterns/kit", imports: []string{"wdf"}},
 	{pkg: "drivers/patterns/...", imports: []string{"wdf", "drivers/patterns/kit"}},
