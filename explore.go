@@ -51,7 +51,7 @@ type Strategy uint8
 
 // Strategies.
 const (
-	// Auto tries Exhaustive; if that does not end soon, Bounded with one
+	// Auto begins with some random runs and tries Exhaustive; if that does not end soon, Bounded with one
 	// preemption and one interrupt; and then goes on with Random. On unknown
 	// hardware it begins with Random.
 	Auto Strategy = iota
@@ -153,6 +153,7 @@ type exploration struct {
 	found   map[string]*Discovery
 	parts   []*explore.CampaignReport
 	covered string
+	warm    int // random runs before the systematic ones
 }
 
 // systematic runs the systematic searches that the strategy asks for, and
@@ -172,7 +173,29 @@ func (x *exploration) systematic(rig *subject) bool {
 	if rig.r.unknown != nil {
 		return false // every answer of every register: there is no end to that
 	}
+	x.warmUp(rig)
 	return x.search(rig, all, x.share(0.5)) || x.search(rig, few, x.share(0.75)) && x.stop()
+}
+
+// warmUp makes a few random runs first: they find most mistakes sooner than a
+// search that begins with small changes to one schedule.
+func (x *exploration) warmUp(rig *subject) {
+	l := x.share(0.1)
+	c := x.campaign(rig)
+	c.First, c.Runs = x.first, autoRuns/10
+	if l.runs > 0 {
+		c.Runs = min(c.Runs, l.runs)
+	}
+	c.Stop = func() bool { return x.stop() || l.stop != nil && l.stop() }
+	r := explore.Random(rig, c)
+	x.warm = r.Runs
+	x.parts = append(x.parts, r)
+}
+
+// campaign returns a random search with one machine.
+func (x *exploration) campaign(rig *subject) explore.Campaign {
+	return explore.Campaign{Seed: x.o.Seed, Corpus: x.kept, New: func(d *explore.Discovery) { x.discover(rig, d) },
+		Keep: func(s choice.Schedule) { x.keep(rig, s) }}
 }
 
 // share limits a systematic search of Auto: it may go on until a part of the
@@ -236,8 +259,8 @@ func (x *exploration) random(rigs []*subject) {
 
 // work is one worker: its own machine, each workers-th run.
 func (x *exploration) work(i, workers int, rig *subject) *explore.CampaignReport {
-	c := explore.Campaign{Seed: x.o.Seed, First: x.first + i, Every: workers, Stop: x.stop, Corpus: x.kept,
-		New: func(d *explore.Discovery) { x.discover(rig, d) }, Keep: func(s choice.Schedule) { x.keep(rig, s) }}
+	c := x.campaign(rig)
+	c.First, c.Every, c.Stop = x.first+x.warm+i, workers, x.stop
 	if x.o.Runs > 0 {
 		c.Runs = (x.o.Runs - i + workers - 1) / workers
 	}
