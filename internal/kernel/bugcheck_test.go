@@ -274,7 +274,7 @@ func TestMemoryBugChecks(t *testing.T) {
 			params: with(0x1000, 3, 1)},
 		{name: "IRQL-10 nothing there, PASSIVE_LEVEL", body: func(_ *bench, t *kernel.Thread) { t.Store(0xFFFFF000_00000000, 4, 0) }, code: 0x50,
 			params: with(0xFFFFF000_00000000, 2, 0, 2)},
-		{name: "IRQL-10 not canonical", body: func(_ *bench, t *kernel.Thread) { t.Load(0x8000_00000000_0000, 4) }, code: 0x50},
+		{name: "IRQL-10 not canonical", body: func(_ *bench, t *kernel.Thread) { t.Load(0x8000_00000000_0000, 4) }, code: 0x50, params: with(0x8000_00000000_0000, 0, 0, 4)},
 		{name: "IRQL-10 last address", body: raised(2, func(_ *bench, t *kernel.Thread) { t.Load(^uint64(0), 8) }), code: 0xD1},
 		{name: "read-only page", body: func(b *bench, t *kernel.Thread) { t.Store(b.Mem.Map(mem.Images, 1, mem.Read), 4, 0) }, code: 0xBE,
 			params: with(0xFFFFF800_00000000)},

@@ -382,7 +382,11 @@ func (t *Thread) fault(f mem.Fault, codes [3]uint32) {
 		t.Raise(AccessViolation(f, t.guestIP))
 	}
 	access := map[mem.Access]uint64{mem.Load: 0, mem.Store: 2, mem.Fetch: 0x10}[f.Access]
-	t.BugCheck(0x50, [4]uint64{f.Addr, access, t.guestIP, 2}, "IRQL-10", text)
+	why := uint64(2) // nothing is mapped there
+	if f.Kind == mem.NotCanonical {
+		why = 4
+	}
+	t.BugCheck(0x50, [4]uint64{f.Addr, access, t.guestIP, why}, "IRQL-10", text)
 }
 
 // blockText tells which block of pool an address belongs to.
