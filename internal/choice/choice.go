@@ -3,7 +3,8 @@
 // the same answers give the same bytes of trace.
 //
 // Read Source first. First, Random and Script are the sources for single runs;
-// package explore has those that search.
+// schedule.go describes a run by where it deviates from the default one; package
+// explore has the sources that search.
 package choice
 
 import "math/rand/v2"
@@ -136,18 +137,5 @@ func (s *Script) Choose(p *Point) int {
 		s.Diverged = true
 		return 0
 	}
-	return a
-}
-
-// Recorder passes questions on and keeps the answers for a Script.
-type Recorder struct {
-	Source  Source
-	Answers []int
-}
-
-// Choose implements Source.
-func (r *Recorder) Choose(p *Point) int {
-	a := r.Source.Choose(p)
-	r.Answers = append(r.Answers, a)
 	return a
 }

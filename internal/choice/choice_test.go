@@ -73,24 +73,6 @@ func TestScript(t *testing.T) {
 	}
 }
 
-// What a recorder kept gives a script that answers the same.
-func TestRecorder(t *testing.T) {
-	r := &choice.Recorder{Source: choice.NewRandom(9)}
-	var got []int
-	for n := 2; n < 100; n++ {
-		got = append(got, r.Choose(point(n)))
-	}
-	s := &choice.Script{Answers: r.Answers}
-	for n := 2; n < 100; n++ {
-		if a := s.Choose(point(n)); a != got[n-2] {
-			t.Fatalf("answer %d is %d, was %d", n-2, a, got[n-2])
-		}
-	}
-	if s.Diverged {
-		t.Error("diverged")
-	}
-}
-
 func TestKindNames(t *testing.T) {
 	for k, want := range map[choice.Kind]string{choice.Step: "step", choice.Target: "target", choice.Device: "device", choice.Fault: "fault"} {
 		if k.String() != want {

@@ -68,15 +68,15 @@ func (b *busyMachine) start() {
 }
 
 // The same choices give the same bytes, in the same machine and in another one,
-// with a recorder and a script in between, and whether or not the machine was
+// with a schedule that was kept in between, and whether or not the machine was
 // traced before the snapshot.
 func TestDeterminism(t *testing.T) {
 	for seed := range uint64(20) {
 		log := &trace.Log{}
 		b := newBusyMachine(t, choice.First{}, log)
 		s := b.snapshot()
-		recorder := &choice.Recorder{Source: choice.NewRandom(seed)}
-		b.Use(recorder, log)
+		keeper := &choice.Keeper{Source: choice.NewRandom(seed)}
+		b.Use(keeper, log)
 		log.Events = nil
 		b.start()
 		reason := b.Run()
@@ -99,13 +99,13 @@ func TestDeterminism(t *testing.T) {
 		b.Restore(s)
 		again(b, choice.NewRandom(seed))
 		b.Restore(s)
-		script := &choice.Script{Answers: recorder.Answers}
-		again(b, script)
-		if script.Diverged {
-			t.Errorf("seed %d: the script diverged", seed)
+		follow := &choice.Follow{Schedule: keeper.Schedule, Strict: true}
+		again(b, follow)
+		if follow.Diverged || follow.Left() > 0 {
+			t.Errorf("seed %d: the schedule was not followed", seed)
 		}
 		other := newBusyMachine(t, choice.First{}, nil)
-		again(other, &choice.Script{Answers: recorder.Answers})
+		again(other, &choice.Follow{Schedule: keeper.Schedule, Strict: true})
 	}
 }
 

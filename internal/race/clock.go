@@ -31,5 +31,5 @@ type epoch struct {
 	time uint32
 }
 
-// before reports whether the epoch is ordered before the owner of the clock.
+// knows reports whether the epoch is ordered before the owner of the clock.
 func (c clock) knows(e epoch) bool { return e.time <= c.of(e.slot) }

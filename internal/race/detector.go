@@ -127,7 +127,7 @@ func (d *detector) access(slot int, r *kernel.Record) {
 		d.slots[slot].join(d.objects[r.Addr])
 	}
 	now := d.slots[slot]
-	a := access{epoch: epoch{slot, now.of(slot)}, locked: r.Kind == kernel.RecordLocked, record: r}
+	a := access{epoch: epoch{slot, now.of(slot)}, record: r}
 	for at, left := r.Addr, uint64(r.Size); left > 0; {
 		n := min(8-at&7, left)
 		a.mask = uint8((1<<n - 1) << (at & 7))

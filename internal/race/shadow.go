@@ -1,6 +1,9 @@
 package race
 
-import "github.com/dirql/dirql/internal/kernel"
+import (
+	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/kernel"
+)
 
 // cell is what is remembered of 8 bytes of memory: the last writes, and the
 // reads since.
@@ -12,7 +15,6 @@ type cell struct {
 type access struct {
 	epoch
 	mask   uint8 // which bytes
-	locked bool
 	record *kernel.Record
 }
 
@@ -22,7 +24,7 @@ func (c *cell) touch(a access, now clock, race func(earlier *kernel.Record)) {
 	read := a.record.Kind == kernel.RecordRead
 	compare := func(list []access) {
 		for i := range list {
-			if o := &list[i]; o.mask&a.mask != 0 && !now.knows(o.epoch) && !harmless(o, &a) {
+			if o := &list[i]; o.mask&a.mask != 0 && !now.knows(o.epoch) && operation(o.record).Races(operation(a.record)) {
 				race(o.record)
 			}
 		}
@@ -37,12 +39,9 @@ func (c *cell) touch(a access, now clock, race func(earlier *kernel.Record)) {
 	c.reads = forget(c.reads, a.mask, now)
 }
 
-// harmless reports whether the processor makes two accesses safe: interlocked
-// operations do not race with each other, nor with plain reads, which see the
-// memory before or after them.
-func harmless(o, a *access) bool {
-	plainRead := func(x *access) bool { return x.record.Kind == kernel.RecordRead }
-	return o.locked && (a.locked || plainRead(a)) || a.locked && plainRead(o)
+// operation is an access in the form that says what races.
+func operation(r *kernel.Record) choice.Operation {
+	return choice.Operation{Addr: r.Addr, Size: r.Size, Write: r.Kind != kernel.RecordRead, Locked: r.Kind == kernel.RecordLocked}
 }
 
 // remember adds an access and drops those that it makes needless: whatever
