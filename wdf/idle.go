@@ -113,7 +113,7 @@ func (s *Sys) idlePowerThunk(a kernel.Args) uint64 {
 	s.lockPower(dev)
 	switch i := &s.device(dev).idle; {
 	case i.state == idleLeaving && s.powerReferences(dev) == 0:
-		s.powerDown(dev, i.dx, false)
+		s.powerDown(dev, i.dx)
 		s.busPower(dev, false)
 		s.setIdleState(dev, idleDx)
 	case i.state == idleLeaving:

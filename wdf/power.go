@@ -118,7 +118,7 @@ func (s *Sys) powerUp(dev id, from PowerState) NTSTATUS {
 	s.scanForChildren(dev)
 	s.startQueues(dev)
 	if st = s.startSelfManaged(dev); st.Failed() {
-		s.powerDown(dev, PowerDeviceD3Final, false)
+		s.powerDown(dev, PowerDeviceD3Final)
 	}
 	return st
 }
@@ -198,20 +198,15 @@ func (s *Sys) disconnectInterrupts(dev id, why notify) {
 	}
 }
 
-// powerDown brings a device from D0 to a low-power state (WDFI-24). After a
-// surprise removal the queues stop before self-managed I/O (PWR-7).
-func (s *Sys) powerDown(dev id, to PowerState, surprise bool) {
+// powerDown brings a device from D0 to a low-power state (WDFI-24), also after a
+// surprise removal (PWR-7).
+func (s *Sys) powerDown(dev id, to PowerState) {
 	defer s.watchPower(dev, to)()
 	h := uint64(dev.handle())
 	c := s.device(dev).callbacks
 	s.pnpNote(dev, "power down to %s", to)
-	if surprise {
-		s.stopQueues(dev)
-		s.suspendSelfManaged(dev)
-	} else {
-		s.suspendSelfManaged(dev)
-		s.stopQueues(dev)
-	}
+	s.suspendSelfManaged(dev)
+	s.stopQueues(dev)
 	defer s.watchStates(dev)()
 	if to != PowerDeviceD3Final {
 		s.wakeLeavingD0(dev)
@@ -284,7 +279,7 @@ func (s *Sys) enterSleep(dev id, to PowerState) {
 		d.idle.state = idleDx
 	}
 	if d.power == PowerDeviceD0 {
-		s.powerDown(dev, to, false)
+		s.powerDown(dev, to)
 		s.busPower(dev, false)
 	}
 }
@@ -328,7 +323,7 @@ func (s *Sys) stopDevice(dev id) NTSTATUS {
 	if !st.Failed() {
 		s.stopIdlePolicy(dev)
 		if s.device(dev).power == PowerDeviceD0 {
-			s.powerDown(dev, PowerDeviceD3Final, false)
+			s.powerDown(dev, PowerDeviceD3Final)
 		} else {
 			s.removalInDx(dev)
 		}
@@ -380,14 +375,14 @@ func (s *Sys) removeDevice(dev id) {
 	}
 	s.lockPower(dev)
 	s.device(dev).accepting = false
-	s.leaveForEver(dev, false)
+	s.leaveForEver(dev)
 }
 
 // leaveForEver is the last power-down of a device and what follows it.
-func (s *Sys) leaveForEver(dev id, surprise bool) {
+func (s *Sys) leaveForEver(dev id) {
 	s.stopIdlePolicy(dev)
 	if s.device(dev).power == PowerDeviceD0 {
-		s.powerDown(dev, PowerDeviceD3Final, surprise)
+		s.powerDown(dev, PowerDeviceD3Final)
 	} else {
 		s.removalInDx(dev)
 	}
@@ -418,7 +413,7 @@ func (s *Sys) surpriseRemove(dev id) {
 	if c := d.callbacks.EvtDeviceSurpriseRemoval; c != 0 {
 		s.call("EvtDeviceSurpriseRemoval", c, uint64(dev.handle()))
 	}
-	s.leaveForEver(dev, true)
+	s.leaveForEver(dev)
 }
 
 // endDevice does what follows the last power-down.
