@@ -104,9 +104,6 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 	r := &rig{s: s, m: m, profile: o.Profile, f: wdf.NewFramework(m), bus: pci.NewBus(m), unknown: unknown}
 	r.f.SetConfigSpace(r.bus)
 	r.f.SetPnpManager(r)
-	if unknown != nil {
-		r.f.OnDropped(func() { unknown.Release(r.slot.Function) })
-	}
 	d := s.Device
 	r.f.SetLowerDriver(d.Lower)
 	r.slot, err = r.bus.Add(model, pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free || o.free})

@@ -186,12 +186,6 @@ func (u *Unknown) accessed(bus Bus) {
 		u.held++
 		return
 	}
-	u.Release(bus)
-}
-
-// Release takes the line back: for a machine whose driver was not told of the
-// interrupt, and so can do nothing to end it. bus is the device's function.
-func (u *Unknown) Release(bus Bus) {
 	u.asserted = false
 	bus.SetLine(false)
 }
