@@ -106,7 +106,9 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 	r.f.SetPnpManager(r)
 	d := s.Device
 	r.f.SetLowerDriver(d.Lower)
-	r.slot, err = r.bus.Add(model, pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free || o.free})
+	r.bus.OnWake(r.f.WakeSignalled)
+	r.slot, err = r.bus.Add(model, pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, WakeLine: d.WakeInterrupt,
+		Free: d.Free || o.free})
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
@@ -218,6 +220,12 @@ func (r *rig) BusPower(_ uint32, on bool) {
 		r.bus.PowerOff(r.slot)
 	}
 }
+
+// CanWake implements wdf.PnpManager.
+func (r *rig) CanWake(uint32) bool { return r.bus.CanWake(r.slot) }
+
+// BusWake implements wdf.PnpManager.
+func (r *rig) BusWake(_ uint32, on bool) { r.bus.EnableWake(r.slot, on) }
 
 // DeviceFailed implements wdf.PnpManager.
 func (r *rig) DeviceFailed(s *wdf.Sys, device wdf.WDFDEVICE, restart bool) {

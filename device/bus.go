@@ -23,6 +23,11 @@ type Bus interface {
 	// enabled: 0, or a power of two up to Info.Messages. With 0, use the line.
 	MessagesEnabled() int
 
+	// SignalWake signals a power management event, if the driver's power policy has
+	// enabled them (PME_En): the device wants to be in D0. In D3hot it is
+	// remembered until they are; a device in D0 has its interrupt for that.
+	SignalWake()
+
 	// ReadMemory fills p from physical memory at addr. The error is one of this
 	// package (ErrBusMaster, ErrPower, ErrRemoved) or the Host's, if part of
 	// the range is not memory; then p is all ones.

@@ -123,7 +123,7 @@ func (f *Function) WriteConfig(offset, size int, value uint32) {
 	if f.removed || !validConfigAccess(offset, size) {
 		return
 	}
-	before := f.powerState()
+	before, woke := f.powerState(), f.wakes()
 	for i := range size {
 		at, b := offset+i, byte(value>>(8*i))
 		w := f.layout.writable[at]
@@ -133,6 +133,7 @@ func (f *Function) WriteConfig(offset, size int, value uint32) {
 	f.limitMessages()
 	f.changePower(before)
 	f.updateLine()
+	f.updateWake(woke)
 }
 
 func validConfigAccess(offset, size int) bool {

@@ -116,9 +116,10 @@ func (s *Sys) powerUp(dev id, from PowerState) NTSTATUS {
 		return st
 	}
 	s.scanForChildren(dev)
+	s.disarm(dev)
 	s.startQueues(dev)
 	if st = s.startSelfManaged(dev); st.Failed() {
-		s.powerDown(dev, PowerDeviceD3Final)
+		s.powerDown(dev, PowerDeviceD3Final, wakeFromNothing)
 	}
 	return st
 }
@@ -166,6 +167,7 @@ func (s *Sys) d0EntryFailed(dev id, from PowerState) {
 	if from == PowerDeviceD3Final {
 		return
 	}
+	s.forgetWake(dev)
 	s.wakeD0EntryFailed(dev)
 	if s.device(dev).notPowerPageable {
 		s.disconnectInterrupts(dev, notifyForce)
@@ -199,14 +201,15 @@ func (s *Sys) disconnectInterrupts(dev id, why notify) {
 }
 
 // powerDown brings a device from D0 to a low-power state (WDFI-24), also after a
-// surprise removal (PWR-7).
-func (s *Sys) powerDown(dev id, to PowerState) {
+// surprise removal (PWR-7), and prepares it to wake from there (WAKE-7).
+func (s *Sys) powerDown(dev id, to PowerState, from wakeFrom) {
 	defer s.watchPower(dev, to)()
 	h := uint64(dev.handle())
 	c := s.device(dev).callbacks
 	s.pnpNote(dev, "power down to %s", to)
 	s.suspendSelfManaged(dev)
 	s.stopQueues(dev)
+	s.arm(dev, from)
 	defer s.watchStates(dev)()
 	if to != PowerDeviceD3Final {
 		s.wakeLeavingD0(dev)
@@ -269,17 +272,34 @@ func (s *Sys) SetPower(h WDFDEVICE, to PowerState) (st NTSTATUS) {
 	return st
 }
 
+// enterSleep takes a device to the state in which it sleeps with the system, armed
+// for wake if its driver wants that (WAKE-7). A device that is armed for wake from
+// its idle state, or has to be armed, goes to D0 first.
 func (s *Sys) enterSleep(dev id, to PowerState) {
 	d := s.device(dev)
+	if d.asleep {
+		return
+	}
 	d.asleep = true
 	if d.idle.state == idleCounting {
 		s.CancelTimerNow(d.idle.ktimer)
+	}
+	from := wakeFromNothing
+	if d.wake.enabled {
+		from, to = wakeFromSx, d.wake.dx
+	}
+	if d.power != PowerDeviceD0 && d.idle.state == idleDx && (from == wakeFromSx || d.wake.from == wakeFromS0) {
+		s.wake(dev)
+	}
+	d = s.device(dev)
+	if d.idle.state == idleFailed {
+		return
 	}
 	if d.idle.state != idleStopped {
 		d.idle.state = idleDx
 	}
 	if d.power == PowerDeviceD0 {
-		s.powerDown(dev, to)
+		s.powerDown(dev, to, from)
 		s.busPower(dev, false)
 	}
 }
@@ -288,7 +308,7 @@ func (s *Sys) enterSleep(dev id, to PowerState) {
 func (s *Sys) leaveSleep(dev id) NTSTATUS {
 	d := s.device(dev)
 	d.asleep = false
-	if d.power == PowerDeviceD0 || d.idle.enabled && !d.idle.powerUpOnWake && s.powerReferences(dev) == 0 {
+	if d.power == PowerDeviceD0 || d.wake.from == wakeFromNothing && d.idle.staysAsleep() && s.powerReferences(dev) == 0 {
 		return StatusSuccess
 	}
 	return s.returnToD0(dev)
@@ -322,8 +342,9 @@ func (s *Sys) stopDevice(dev id) NTSTATUS {
 	}
 	if !st.Failed() {
 		s.stopIdlePolicy(dev)
+		s.forgetWake(dev)
 		if s.device(dev).power == PowerDeviceD0 {
-			s.powerDown(dev, PowerDeviceD3Final)
+			s.powerDown(dev, PowerDeviceD3Final, wakeFromNothing)
 		} else {
 			s.removalInDx(dev)
 		}
@@ -381,8 +402,9 @@ func (s *Sys) removeDevice(dev id) {
 // leaveForEver is the last power-down of a device and what follows it.
 func (s *Sys) leaveForEver(dev id) {
 	s.stopIdlePolicy(dev)
+	s.forgetWake(dev)
 	if s.device(dev).power == PowerDeviceD0 {
-		s.powerDown(dev, PowerDeviceD3Final)
+		s.powerDown(dev, PowerDeviceD3Final, wakeFromNothing)
 	} else {
 		s.removalInDx(dev)
 	}

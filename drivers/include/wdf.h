@@ -35,6 +35,13 @@ extern PWDF_DRIVER_GLOBALS WdfDriverGlobals;
 
 #define WdfGetDriver() (WdfDriverGlobals->Driver)
 
+#if KMDF_VERSION_MINOR >= 15
+#define WdfDeviceStopIdle(Device, WaitForD0) WdfDeviceStopIdleActual(Device, WaitForD0, NULL, __LINE__, (PCHAR) __FILE__)
+#define WdfDeviceResumeIdle(Device)          WdfDeviceResumeIdleActual(Device, NULL, __LINE__, (PCHAR) __FILE__)
+#else
+#define WdfDeviceStopIdle   WdfDeviceStopIdleNoTrack
+#define WdfDeviceResumeIdle WdfDeviceResumeIdleNoTrack
+#endif
 #define WdfObjectReferenceWithTag(Object, Tag)   WdfObjectReferenceActual(Object, Tag, __LINE__, (PCHAR) __FILE__)
 #define WdfObjectReference(Object)               WdfObjectReferenceWithTag(Object, NULL)
 #define WdfObjectDereferenceWithTag(Object, Tag) WdfObjectDereferenceActual(Object, Tag, __LINE__, (PCHAR) __FILE__)

@@ -25,7 +25,10 @@ func (b *Bus) assign(s *Slot) error {
 		*next = base + r.Size
 		s.bars = append(s.bars, bar{r, base})
 	}
-	return b.assignInterrupts(s)
+	if err := b.assignInterrupts(s); err != nil {
+		return err
+	}
+	return b.assignWake(s)
 }
 
 // assignInterrupts gives the function vectors of its level: a block for
@@ -52,6 +55,20 @@ func (b *Bus) assignInterrupts(s *Slot) error {
 	return nil
 }
 
+// assignWake gives the function its wake line.
+func (b *Bus) assignWake(s *Slot) error {
+	if !s.options.WakeLine {
+		return nil
+	}
+	name := s.Function.Info().Name
+	vector, ok := b.freeVectors(s.options.DIRQL, 1)
+	if !ok {
+		return fmt.Errorf("device %s: no free vector for its wake line at DIRQL %d", name, s.options.DIRQL)
+	}
+	s.wake, s.wakeLine = vector, b.m.AddLine(name+" WAKE", vector, true)
+	return nil
+}
+
 // freeVectors finds a block of vectors of a level; a vector's class is its
 // DIRQL (IRQL-3). Blocks are aligned to their size, as MSI needs.
 func (b *Bus) freeVectors(dirql uint8, count int) (uint8, bool) {
@@ -59,7 +76,8 @@ func (b *Bus) freeVectors(dirql uint8, count int) (uint8, bool) {
 		first := int(dirql)<<4 + v
 		free := true
 		for _, s := range b.slots {
-			if s.count > 0 && first < int(s.vector)+s.count && int(s.vector) < first+count && s.vector != 0 {
+			if s.count > 0 && first < int(s.vector)+s.count && int(s.vector) < first+count && s.vector != 0 ||
+				s.wakeLine >= 0 && first <= int(s.wake) && int(s.wake) < first+count {
 				free = false
 			}
 		}
@@ -74,9 +92,7 @@ func (b *Bus) freeVectors(dirql uint8, count int) (uint8, bool) {
 // returns to D0: base addresses, memory space, bus mastering, messages.
 func (b *Bus) Start(s *Slot) {
 	f := s.Function
-	if pm := f.Capability(device.CapabilityPower); pm != 0 {
-		f.WriteConfig(pm+device.PowerControl, 2, device.PowerD0)
-	}
+	s.setPower(device.PowerD0)
 	for _, r := range s.bars {
 		f.WriteConfig(device.ConfigBAR0+4*r.Index, 4, uint32(r.base))
 		if r.Kind == device.Memory64 {
@@ -109,9 +125,14 @@ func (b *Bus) enableMessages(s *Slot) {
 
 // PowerOff puts the function into D3hot, as the bus driver does after the
 // device's own power-down.
-func (b *Bus) PowerOff(s *Slot) {
-	if pm := s.Function.Capability(device.CapabilityPower); pm != 0 {
-		s.Function.WriteConfig(pm+device.PowerControl, 2, device.PowerD3hot)
+func (b *Bus) PowerOff(s *Slot) { s.setPower(device.PowerD3hot) }
+
+// setPower changes the power state of the function and nothing else in that
+// register.
+func (s *Slot) setPower(state uint32) {
+	if at := s.Function.Capability(device.CapabilityPower); at != 0 {
+		control := s.Function.ReadConfig(at+device.PowerControl, 2) &^ (device.PowerStateMask | device.PowerEventStatus)
+		s.Function.WriteConfig(at+device.PowerControl, 2, control|state)
 	}
 }
 
@@ -150,10 +171,23 @@ func (b *Bus) Resources(s *Slot, required []wdf.InterruptRequirement) (raw, tran
 		d := wdf.Resource{Type: typ, ShareDisposition: wdf.CmResourceShareDeviceExclusive, Start: r.base, Length: r.Size}
 		raw, translated = append(raw, d), append(translated, d)
 	}
-	if s.count == 0 {
-		return raw, translated
+	if s.count > 0 {
+		r, t := b.interruptResources(s, required)
+		raw, translated = append(raw, r), append(translated, t)
 	}
-	t := wdf.Resource{Type: wdf.CmResourceTypeInterrupt, ShareDisposition: wdf.CmResourceShareShared,
+	if s.wakeLine >= 0 {
+		d := wdf.Resource{Type: wdf.CmResourceTypeInterrupt, ShareDisposition: wdf.CmResourceShareDeviceExclusive,
+			Flags: wdf.CmResourceInterruptLatched | wdf.CmResourceInterruptWakeHint,
+			Level: s.options.DIRQL, Vector: uint32(s.wake), Affinity: b.affinity(s)}
+		raw, translated = append(raw, d), append(translated, d)
+	}
+	return raw, translated
+}
+
+// interruptResources returns the raw and the translated descriptor of the
+// function's interrupts.
+func (b *Bus) interruptResources(s *Slot, required []wdf.InterruptRequirement) (r, t wdf.Resource) {
+	t = wdf.Resource{Type: wdf.CmResourceTypeInterrupt, ShareDisposition: wdf.CmResourceShareShared,
 		Level: s.options.DIRQL, Vector: uint32(s.vector), Affinity: b.affinity(s)}
 	if len(required) > 0 {
 		t.ShareDisposition = required[0].ShareDisposition
@@ -161,7 +195,7 @@ func (b *Bus) Resources(s *Slot, required []wdf.InterruptRequirement) (raw, tran
 			t.Affinity = set
 		}
 	}
-	r := t
+	r = t
 	r.Level, r.Vector = uint8(s.number), s.number // the raw line number
 	if s.line < 0 {
 		flags := uint16(wdf.CmResourceInterruptLatched | wdf.CmResourceInterruptMessage)
@@ -169,5 +203,5 @@ func (b *Bus) Resources(s *Slot, required []wdf.InterruptRequirement) (raw, tran
 		r = t
 		r.MessageCount = uint16(s.count)
 	}
-	return append(raw, r), append(translated, t)
+	return r, t
 }

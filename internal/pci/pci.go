@@ -24,6 +24,8 @@ type Bus struct {
 
 	nextMMIO uint64 // first free physical address for memory BARs
 	nextPort uint64
+
+	onWake func(slot uint32) // see OnWake
 }
 
 // Options say how a function is connected.
@@ -35,6 +37,10 @@ type Options struct {
 	DIRQL uint8
 	// Affinity is the set of processors for its interrupts; 0: all.
 	Affinity uint64
+	// WakeLine gives the function a latched line of its own for wake, besides its
+	// interrupts, with the hint that it can wake (CM_RESOURCE_INTERRUPT_WAKE_HINT):
+	// what firmware describes on platforms without PME#.
+	WakeLine bool
 	// Free lets the events of the model happen at any time, in any order: the
 	// source of choices decides, not virtual time.
 	Free bool
@@ -46,7 +52,9 @@ type Slot struct {
 	options  Options
 	number   uint32
 	line     int // of the interrupt controller; -1: none
+	wakeLine int // Options.WakeLine; -1: none
 	vector   uint8
+	wake     uint8 // vector of the wake line
 	count    int   // messages that the function got
 	bars     []bar // as assigned, to be restored after D3hot
 }
@@ -83,7 +91,7 @@ func (b *Bus) Add(model device.Model, o Options) (*Slot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Slot{Function: f, options: o, number: uint32(len(b.slots)), line: -1}
+	s := &Slot{Function: f, options: o, number: uint32(len(b.slots)), line: -1, wakeLine: -1}
 	b.slots = append(b.slots, s)
 	f.Reset()
 	if err := b.assign(s); err != nil {
@@ -171,8 +179,14 @@ func (b *Bus) registerName(s *Slot, n int, off uint64) string {
 	return fmt.Sprintf("%s BAR%d+0x%X", s.Function.Info().Name, n, off)
 }
 
-// Event implements kernel.Bus: an event of a model is due.
-func (b *Bus) Event(slot, event uint32) { b.slots[slot].Function.Event(event) }
+// Event implements kernel.Bus: an event of a model is due, or one from outside.
+func (b *Bus) Event(slot, event uint32) {
+	if slot&outside != 0 {
+		b.wakeTriggered(b.slots[slot&^outside])
+		return
+	}
+	b.slots[slot].Function.Event(event)
+}
 
 // Snapshot implements kernel.Component.
 func (b *Bus) Snapshot() any { return b.AppendState(nil) }
