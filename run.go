@@ -200,16 +200,21 @@ func (r *rig) addDevice(s *wdf.Sys) {
 		r.fail(s, "EvtDriverDeviceAdd", st)
 		return
 	}
-	r.bus.Start(r.slot)
-	required := r.bus.Requirements(r.slot)
-	s.FilterResourceRequirements(device, required)
-	raw, translated := r.bus.Resources(r.slot, required)
+	raw, translated := r.resources(s, device)
 	if st := s.StartDevice(device, raw, translated); st.Failed() {
 		r.fail(s, "the start of the device", st)
 		s.RemoveDevice(device)
 		return
 	}
 	r.device = device
+}
+
+// resources programs the function and returns the resources for the driver.
+func (r *rig) resources(s *wdf.Sys, device wdf.WDFDEVICE) (raw, translated []wdf.Resource) {
+	r.bus.Start(r.slot)
+	required := r.bus.Requirements(r.slot)
+	s.FilterResourceRequirements(device, required)
+	return r.bus.Resources(r.slot, required)
 }
 
 // BusPower implements wdf.PnpManager.

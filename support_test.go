@@ -37,7 +37,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | fields of the processor block behind gs: other than the processor's number, its own address, the current and the idle thread; fields of KTHREAD behind its dispatcher header | when drivers need them |
 | kernel objects other than events and threads (ObReferenceObjectByHandle, ObfDereferenceObject), files of the kernel (ZwCreateFile) | when drivers need them |
 | calling bug check callbacks (KeRegisterBugCheckCallback registers them only) | when drivers need them |
-| rebalancing of resources in scenarios | with power management in scenarios |
+| rebalancing of a device that has children | when drivers need it |
 | internal I/O controls of other methods than METHOD_BUFFERED, WdfDeviceIoBufferedOrDirect, MmProbeAndLockPages by a driver, partial MDLs | when drivers need them |
 | I/O targets other than the default one and its requests, their states (WdfIoTargetStop and so on), USB | when drivers need them |
 | Driver Verifier's rules about routines that are not listed below: ERESOURCE (0xC4/0x37, 0x38), CancelSpinLock, SpinLockSafe; PAGED_CODE | when drivers need them |

@@ -2,6 +2,7 @@ package dirql
 
 import (
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/pci"
 	"github.com/dirql/dirql/wdf"
 )
 
@@ -53,6 +54,36 @@ func (s *System) Suspend(nanoseconds uint64) (byDevice bool) {
 // time from now; the call does not wait for it. A device that is not armed or cannot
 // signal wake does not notice.
 func (s *System) Wake(delay uint64) { s.r.bus.TriggerWake(s.r.slot, delay) }
+
+// Resources is what Rebalance gives to a device besides other addresses and vectors.
+type Resources struct {
+	Line     bool // its line, although it has messages
+	Messages int  // at most so many messages; 0: as many as it has
+}
+
+// Rebalance stops the device, gives it other resources and starts it again: what the
+// PnP manager does when it needs room for another device. It returns false if the
+// driver refuses (EvtDeviceQueryStop); then nothing has changed.
+func (s *System) Rebalance(c Resources) bool {
+	r, device := s.r, s.r.device
+	if device == 0 {
+		return false
+	}
+	stopped := false
+	st := s.s.Rebalance(device, func() (raw, translated []wdf.Resource) {
+		stopped = true
+		r.bus.Stop(r.slot)
+		if err := r.bus.Reassign(r.slot, pci.Change(c)); err != nil {
+			s.s.Unsupported("a rebalance: " + err.Error())
+		}
+		return r.resources(s.s, device)
+	})
+	if stopped && st.Failed() {
+		r.fail(s.s, "the start of the device with other resources", st)
+		r.DeviceFailed(s.s, device, false)
+	}
+	return stopped
+}
 
 // SurpriseRemove takes the device out without notice.
 func (s *System) SurpriseRemove() {

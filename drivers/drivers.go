@@ -13,7 +13,7 @@ import (
 // Scenarios returns the scenarios that dirql run knows by name, in the order in
 // which it lists them.
 func Scenarios() []*dirql.Scenario {
-	list := []*dirql.Scenario{edu.Scenario(), edu.Busy(), edu.Power(), edu.Unplug(), races.Scenario()}
+	list := []*dirql.Scenario{edu.Scenario(), edu.Busy(), edu.Power(), edu.Rebalance(), edu.Unplug(), races.Scenario()}
 	list = append(list, wake.Scenarios()...)
 	for _, p := range patterns.All() {
 		list = append(list, p.Buggy())

@@ -315,8 +315,8 @@ func (s *Sys) leaveSleep(dev id) NTSTATUS {
 }
 
 // Rebalance stops a started device, which EvtDeviceQueryStop can refuse, and
-// starts it again with other resources (WDFI-34).
-func (s *Sys) Rebalance(h WDFDEVICE, raw, translated []Resource) NTSTATUS {
+// starts it again with other resources (WDFI-34), for which it asks in between.
+func (s *Sys) Rebalance(h WDFDEVICE, other func() (raw, translated []Resource)) NTSTATUS {
 	dev := s.lookup(h, TypeDevice)
 	if !s.lockPnpFor(dev) {
 		return StatusNoSuchDevice
@@ -324,6 +324,7 @@ func (s *Sys) Rebalance(h WDFDEVICE, raw, translated []Resource) NTSTATUS {
 	s.pnpNote(dev, "stop device")
 	st := s.stopDevice(dev)
 	if !st.Failed() {
+		raw, translated := other()
 		st = s.startDevice(dev, raw, translated)
 	}
 	s.unlockPnp()

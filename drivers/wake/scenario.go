@@ -12,7 +12,7 @@ const ms = 1_000_000 // nanoseconds
 
 // Scenarios are those of the driver.
 func Scenarios() []*dirql.Scenario {
-	return []*dirql.Scenario{Idle(), Sleep(), Interrupt()}
+	return []*dirql.Scenario{Idle(), Sleep(), Interrupt(), Rebalance()}
 }
 
 func base(name, title string, phases ...dirql.Phase) *dirql.Scenario {
@@ -79,6 +79,28 @@ func Interrupt() *dirql.Scenario {
 		},
 		System: func(s *dirql.System) { s.Wake(0) },
 	})
+	return s
+}
+
+// Rebalance is a scenario in which the device gets other resources while it is idle
+// and armed for wake, and while it works.
+func Rebalance() *dirql.Scenario {
+	s := base("wake-rebalance", "a device that is armed for wake gets other resources", dirql.Phase{
+		Name: "idle", Applications: []dirql.Application{
+			{Name: "waiting.exe", Run: func(a *dirql.App) { waitForWake(a, 60*ms) }},
+		},
+		System: func(s *dirql.System) {
+			s.Sleep(30 * ms)
+			s.Wake(20 * ms)
+			s.Rebalance(dirql.Resources{})
+		},
+	}, dirql.Phase{
+		Name: "at work", Applications: []dirql.Application{
+			{Name: "factorial.exe", Run: func(a *dirql.App) { wantFactorial(a, 5, 120) }},
+		},
+		System: func(s *dirql.System) { s.Rebalance(dirql.Resources{}) },
+	})
+	s.Device.WakeInterrupt = true
 	return s
 }
 

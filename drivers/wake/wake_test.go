@@ -66,12 +66,13 @@ func callbacks(trace string) string {
 }
 
 // The driver in Go and the binary do the same: the callbacks come in their order
-// (WAKE-2, WAKE-3, WAKE-7, WAKE-8), and equal runs give equal bytes.
+// (WAKE-2, WAKE-3, WAKE-7, WAKE-8, WDFI-34), and equal runs give equal bytes.
 func TestWAKE7WAKE8Scenarios(t *testing.T) {
 	for n, want := range []string{
 		"up arm down io up woke disarm arm down io up disarm io arm down up disarm down",
 		"up arm down io up disarm armSx down up wokeSx disarmSx arm down io up disarm io armSx down up disarmSx io arm down up disarm down",
 		"up arm down io up isr woke disarm arm down io up disarm io arm down io up disarm io isr arm down up disarm down",
+		"up arm down io up disarm down up arm down up isr woke disarm arm down io up disarm io down up io arm down up disarm down",
 	} {
 		for _, file := range []string{"", "wake.sys"} {
 			s := func() *dirql.Scenario { return with(t, wake.Scenarios()[n], file) }
@@ -136,6 +137,15 @@ func TestWAKE7CannotWake(t *testing.T) {
 func TestWaitForD0(t *testing.T) {
 	r, _ := run(t, with(t, wake.Idle(), "testdata/wait-for-d0.sys"), dirql.Options{})
 	if len(r.Findings) != 1 || !strings.Contains(r.Findings[0].Title, "0x9F") {
+		t.Errorf("findings %v", r.Findings)
+	}
+}
+
+// A driver that keeps its registers where they were touches what may be another
+// device's (WDFI-34).
+func TestWDFI34StaleRegisters(t *testing.T) {
+	r, _ := run(t, with(t, wake.Rebalance(), "testdata/stale-registers.sys"), dirql.Options{})
+	if len(r.Findings) == 0 || r.Findings[0].Title != "register access after the stop" {
 		t.Errorf("findings %v", r.Findings)
 	}
 }
