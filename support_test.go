@@ -46,7 +46,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | detectors of lost events and lost wakeups (lost work shows as a hang); the lines "report" of litmus tests are not checked | the next step of the project |
 | partial-order reduction (DPOR): an exhaustive search goes through every state once instead | when scenarios need it |
 | names of variables and fields of C drivers in data races | the next step of the project |
-| more MSI-X messages than a DIRQL has vectors (16), GUID_MSIX_TABLE_CONFIG_INTERFACE, port I/O by drivers in Go, string port I/O (INS, OUTS) | when drivers need them |
+| more MSI-X messages than a DIRQL has vectors (16), GUID_MSIX_TABLE_CONFIG_INTERFACE | when drivers need them |
 
 ## Limits
 

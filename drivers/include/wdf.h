@@ -35,13 +35,6 @@ extern PWDF_DRIVER_GLOBALS WdfDriverGlobals;
 
 #define WdfGetDriver() (WdfDriverGlobals->Driver)
 
-#if KMDF_VERSION_MINOR >= 15
-#define WdfDeviceStopIdle(Device, WaitForD0) WdfDeviceStopIdleActual(Device, WaitForD0, NULL, __LINE__, (PCHAR) __FILE__)
-#define WdfDeviceResumeIdle(Device)          WdfDeviceResumeIdleActual(Device, NULL, __LINE__, (PCHAR) __FILE__)
-#else
-#define WdfDeviceStopIdle   WdfDeviceStopIdleNoTrack
-#define WdfDeviceResumeIdle WdfDeviceResumeIdleNoTrack
-#endif
 #define WdfObjectReferenceWithTag(Object, Tag)   WdfObjectReferenceActual(Object, Tag, __LINE__, (PCHAR) __FILE__)
 #define WdfObjectReference(Object)               WdfObjectReferenceWithTag(Object, NULL)
 #define WdfObjectDereferenceWithTag(Object, Tag) WdfObjectDereferenceActual(Object, Tag, __LINE__, (PCHAR) __FILE__)
@@ -268,5 +261,15 @@ FORCEINLINE VOID WDF_DEVICE_PNP_CAPABILITIES_INIT(PWDF_DEVICE_PNP_CAPABILITIES C
         .UINumber = (ULONG)-1,
     };
 }
+
+/* ---- Power references ---- */
+
+#if KMDF_VERSION_MINOR >= 15
+#define WdfDeviceStopIdle(Device, WaitForD0) WdfDeviceStopIdleActual(Device, WaitForD0, NULL, __LINE__, (PCHAR) __FILE__)
+#define WdfDeviceResumeIdle(Device)          WdfDeviceResumeIdleActual(Device, NULL, __LINE__, (PCHAR) __FILE__)
+#else
+#define WdfDeviceStopIdle   WdfDeviceStopIdleNoTrack
+#define WdfDeviceResumeIdle WdfDeviceResumeIdleNoTrack
+#endif
 
 #endif
