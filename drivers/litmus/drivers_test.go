@@ -3,9 +3,13 @@ package litmus_test
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	drivers "github.com/dirql/dirql/drivers/litmus"
 	"github.com/dirql/dirql/internal/litmus"
@@ -13,18 +17,13 @@ import (
 )
 
 // tests returns the tests that there are as drivers: those of groups A to C.
-func tests(t *testing.T) (list []*litmus.Test) {
+func tests(t *testing.T) []*litmus.Test {
 	t.Helper()
 	all, err := litmus.Catalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, lt := range all {
-		if lt.Group() <= "c" {
-			list = append(list, lt)
-		}
-	}
-	return list
+	return slices.DeleteFunc(all, func(lt *litmus.Test) bool { return lt.Group() > "c" })
 }
 
 func find(t *testing.T, id string) *litmus.Test {
@@ -40,9 +39,7 @@ func find(t *testing.T, id string) *litmus.Test {
 // run searches all schedules of a driver.
 func run(t *testing.T, lt *litmus.Test, o litmus.Options) *litmus.Result {
 	t.Helper()
-	if o.Driver = drivers.Driver(lt.Group()); o.Driver == nil {
-		t.Fatalf("group %s has no driver", lt.Group())
-	}
+	o.Driver = drivers.Driver(lt.Group())
 	r, err := litmus.Run(lt, o)
 	if err != nil {
 		t.Fatal(err)
@@ -144,6 +141,27 @@ func checkReplay(t *testing.T, lt *litmus.Test, o *litmus.Observed) {
 	}
 	if texts[0].Len() == 0 || !bytes.Equal(texts[0].Bytes(), texts[1].Bytes()) {
 		t.Errorf("two replays of %s differ, or are empty (%d and %d bytes)", o.Outcome, texts[0].Len(), texts[1].Len())
+	}
+}
+
+// Each driver lists the tests of its group, all of them, in the order of the catalogue.
+func TestDriversListTheirTests(t *testing.T) {
+	row := regexp.MustCompile(`(?m)^    \{"(L-[^"]+)", `)
+	want, got := map[string][]string{}, map[string][]string{}
+	for _, lt := range tests(t) {
+		want[lt.Group()] = append(want[lt.Group()], lt.ID)
+	}
+	for group := range want {
+		source, err := os.ReadFile(group + ".c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range row.FindAllSubmatch(source, -1) {
+			got[group] = append(got[group], string(m[1]))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tests of the catalogue and rows of the drivers (-want +got):\n%s", diff)
 	}
 }
 

@@ -20,8 +20,6 @@ type Options struct {
 	// of the merged search, and takes much longer.
 	Unmerged bool
 	// Driver is a driver binary whose routines are the programs of the test: see drivers/litmus. nil: those of the test.
-	// Its routines do not wait for steps, as programs of tests do with "until": a run that a step marked "(must)" was
-	// too late for is not a run of the test.
 	Driver *pe.File
 }
 
@@ -86,7 +84,7 @@ func Run(t *Test, opt Options) (*Result, error) {
 	outcomes := map[string]Outcome{}
 	found := explore.Plain(func(source choice.Source, visited func(kernel.State) bool) explore.Result {
 		o, reason := b.run(source, visited, nil)
-		if reason == kernel.Seen || b.discarded(reason) || b.guest != nil && b.guest.late(reason) {
+		if reason == kernel.Seen || b.discarded(reason) {
 			return explore.Result{Pruned: true}
 		}
 		key := o.String()
