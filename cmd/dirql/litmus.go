@@ -35,8 +35,8 @@ func newLitmusCommand() *cobra.Command {
 outcomes that the documented model allows. dirql litmus runs every schedule of
 every test and compares. With an id it also prints the test and a timeline for
 each outcome: L-01 answers "what if my ISR interrupts the DPC and queues it
-again?". With --binary the programs of the tests of groups A to H are routines
-of KMDF drivers: a.sys to h.sys, made from drivers/litmus.`,
+again?". With --binary the programs of the tests of groups A to I are routines
+of KMDF drivers: a.sys to i.sys, made from drivers/litmus.`,
 		Example: "  dirql litmus\n  dirql litmus --list\n  dirql litmus L-01\n  dirql litmus L-12 L-12/spinlock --verbose\n  dirql litmus --binary L-12",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			if err := o.output.check(); err != nil {
@@ -61,7 +61,7 @@ of KMDF drivers: a.sys to h.sys, made from drivers/litmus.`,
 	o.output.addTo(cmd)
 	cmd.Flags().BoolVar(&o.list, "list", false, "list the tests and run none")
 	cmd.Flags().BoolVar(&o.source, "source", true, "print the text of each test that is named")
-	cmd.Flags().BoolVar(&o.binary, "binary", false, "run the tests as driver binaries (groups A to H)")
+	cmd.Flags().BoolVar(&o.binary, "binary", false, "run the tests as driver binaries (groups A to I)")
 	cmd.Flags().BoolVar(&o.unmerged, "unmerged", false, "run every schedule to its end, also from states that were met before: slow, and endless where a driver polls")
 	cmd.Flags().IntVar(&o.runs, "runs", 0, "bound on the number of runs for each test; 0: none")
 	return cmd

@@ -1,5 +1,5 @@
-// Package litmus has the litmus tests of groups A to H as KMDF drivers: a.c
-// to h.c. litmus.h says how a driver and its test know each other;
+// Package litmus has the litmus tests of groups A to I as KMDF drivers: a.c
+// to i.c. litmus.h says how a driver and its test know each other;
 // internal/litmus runs them (Options.Driver).
 package litmus
 
@@ -13,7 +13,7 @@ import (
 //go:embed *.sys
 var files embed.FS
 
-// Driver returns the driver of a group of tests, "a" to "h", nil if the group
+// Driver returns the driver of a group of tests, "a" to "i", nil if the group
 // has none.
 func Driver(group string) *pe.File {
 	name := group + ".sys"
