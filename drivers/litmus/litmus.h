@@ -1,6 +1,6 @@
 /*
  * litmus.h: what the litmus drivers share. Each driver has the litmus tests of
- * one group of docs/spec/litmus.md: a.c to i.c. The same tests in a language
+ * one group of docs/spec/litmus.md: a.c to j.c. The same tests in a language
  * of their own, with the exact set of outcomes that Windows allows, are in
  * internal/litmus/catalogue; dirql litmus --binary runs the driver under every
  * schedule and compares.
