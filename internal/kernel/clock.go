@@ -59,6 +59,9 @@ func (m *Machine) cancelTimed(k timedKind, id uint64) bool {
 // time that the source of choices picks.
 func (m *Machine) ScheduleDevice(device, event uint32, delay uint64, free bool) {
 	m.Whim()
+	if !free {
+		m.TouchEverything() // the time
+	}
 	m.schedule(timedEvent{due: m.now + delay, kind: timedDevice, id: uint64(device)<<32 | uint64(event), free: free})
 }
 
@@ -95,6 +98,11 @@ func (m *Machine) fireDue() {
 // fire carries out the i-th timed event.
 func (m *Machine) fire(i int) {
 	e := m.timed[i]
+	if e.free && e.kind == timedDevice {
+		m.Touch(devices, 1, true)
+	} else {
+		m.TouchEverything()
+	}
 	m.timed = slices.Delete(m.timed, i, i+1)
 	switch e.kind {
 	case timedTimer:
@@ -162,6 +170,7 @@ func (m *Machine) skipTicks() {
 }
 
 func (m *Machine) tickAll() {
+	m.TouchEverything()
 	for i := 0; i < len(m.procs) && !m.ended; i++ {
 		m.TickOn(i)
 	}
@@ -228,6 +237,7 @@ func (t *Thread) KeStallExecutionProcessor(microseconds uint32) {
 // KeQueryInterruptTime returns the virtual time in units of 100 ns. Any IRQL.
 func (t *Thread) KeQueryInterruptTime() uint64 {
 	t.Enter(svcKeQueryInterruptTime)
+	t.m.TouchEverything()
 	now := t.m.now / 100
 	t.Leave(trace.Decimal, now)
 	return now

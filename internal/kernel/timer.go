@@ -127,6 +127,7 @@ func (m *Machine) timerDue(timer uint64) {
 // another target (DPC-24).
 func (t *Thread) expire(timer uint64) {
 	m := t.m
+	m.TouchEverything()
 	t.kernelStore(timer+headerState, 4, 1)
 	if m.Trace.On() {
 		m.Record(t.cpu, trace.Event{Kind: trace.Timer, Name: m.NameOf(timer)})
