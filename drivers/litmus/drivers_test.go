@@ -233,6 +233,9 @@ func TestDisagreements(t *testing.T) {
 			}
 		})
 	}
+	if _, err := litmus.Run(find(t, "L-07"), litmus.Options{Driver: drivers.Driver("a"), Reduced: true}); err == nil {
+		t.Error("a reduced search of a driver")
+	}
 	lt := *find(t, "L-42/b")
 	lt.Objects = slices.Clone(lt.Objects)
 	for i := range lt.Objects {

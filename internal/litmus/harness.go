@@ -178,7 +178,7 @@ func (g *guest) litmusCheck(c *bind.ExportCall) uint64 {
 // litmusObserve: (expression).
 func (g *guest) litmusObserve(c *bind.ExportCall) uint64 {
 	if e := g.condition(c); e != nil {
-		return uint64(e.Eval(g.bench))
+		return uint64(e.Eval(g.caller(c)))
 	}
 	return 0
 }
