@@ -47,7 +47,7 @@ type timer struct {
 	kdpc     uint64
 	period   uint32
 	delay    uint32 // tolerable, in milliseconds
-	passive  bool // the callback runs in a work item
+	passive  bool   // the callback runs in a work item
 
 	runningDown    bool  // its disposal has begun
 	stopAgain      bool  // it was started while a Stop waited
