@@ -95,7 +95,7 @@ harmless: IDENTITY -- REASON, where * in the identity stands for anything.`,
 	f.StringVar(&strategy, "strategy", "auto", "auto, random, bounded, exhaustive or dpor (exhaustive with partial-order reduction)")
 	f.IntVar(&o.Preemptions, "preemptions", 1, "with --strategy bounded: how often a processor that could go on may have to wait")
 	f.IntVar(&o.Interrupts, "interrupts", 1, "with --strategy bounded: how many events may come at any time")
-	f.StringVar(&faults, "fault", "", "what can go wrong around the driver: alloc, cancel, remove, with commas between them")
+	f.StringVar(&faults, "fault", "", "what can go wrong around the driver: alloc, cancel, remove, timers, with commas between them")
 	addProfile(cmd, &profile)
 	f.IntVar(&o.Workers, "workers", 1, "machines that run at the same time")
 	f.StringVar(&suppress, "suppress", "", "file with findings that are known to be harmless, and why")

@@ -59,8 +59,8 @@ func (m *Machine) Hash() State {
 	for i := range m.timed {
 		e := &m.timed[i]
 		b = words(b, uint64(e.kind), e.id, b2u(e.free))
-		if !e.free && e.kind != timedWork { // a watchdog is far away
-			b = words(b, e.due-min(e.due, m.now))
+		if (!e.free || e.last > 0) && e.kind != timedWork { // a watchdog is far away
+			b = words(b, e.due-min(e.due, m.now), e.last-min(e.last, m.now))
 		}
 	}
 	for i := range m.work {
