@@ -321,6 +321,9 @@ func (s *Sys) Rebalance(h WDFDEVICE, other func() (raw, translated []Resource)) 
 	if !s.lockPnpFor(dev) {
 		return StatusNoSuchDevice
 	}
+	if len(s.f.childDevices(dev)) > 0 {
+		s.Unsupported("the rebalance of a device that has children")
+	}
 	s.pnpNote(dev, "stop device")
 	st := s.stopDevice(dev)
 	if !st.Failed() {

@@ -78,7 +78,7 @@ func evtPrepareHardware(s *wdf.Sys, dev wdf.WDFDEVICE, raw, translated wdf.WDFCM
 	return wdf.StatusSuccess
 }
 
-func evtIoWrite(s *wdf.Sys, queue wdf.WDFQUEUE, request wdf.WDFREQUEST, length uint64) {
+func evtIoWrite(s *wdf.Sys, queue wdf.WDFQUEUE, request wdf.WDFREQUEST, _ uint64) {
 	port := ctxPorts.Load(s, s.WdfObjectGetTypedContext(s.WdfIoQueueGetDevice(queue), context))
 	buffer, length, status := s.WdfRequestRetrieveInputBuffer(request, 1)
 	for i := range length {
@@ -87,7 +87,7 @@ func evtIoWrite(s *wdf.Sys, queue wdf.WDFQUEUE, request wdf.WDFREQUEST, length u
 	s.WdfRequestCompleteWithInformation(request, status, length)
 }
 
-func evtIoRead(s *wdf.Sys, queue wdf.WDFQUEUE, request wdf.WDFREQUEST, length uint64) {
+func evtIoRead(s *wdf.Sys, queue wdf.WDFQUEUE, request wdf.WDFREQUEST, _ uint64) {
 	port := ctxPorts.Load(s, s.WdfObjectGetTypedContext(s.WdfIoQueueGetDevice(queue), context))
 	buffer, length, status := s.WdfRequestRetrieveOutputBuffer(request, 1)
 	length = min(length, s.ReadPort(port+4, 4))
