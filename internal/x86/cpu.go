@@ -89,7 +89,9 @@ const (
 	Debug             = 1
 	Breakpoint        = 3
 	InvalidOpcode     = 6
+	StackFault        = 12 // SDM: #SS, an address that is not canonical, through the stack segment
 	GeneralProtection = 13
+	PageFault         = 14
 	FloatingPoint     = 19
 	FastFail          = 0x29 // INT 29h of Windows: the reason is in ECX
 )

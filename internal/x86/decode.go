@@ -481,7 +481,7 @@ func (d *decoder) finish(in *Inst, addr uint64) {
 	case d.vex && d.vvvv != 0 && r.operands[0].kind != 'B' && r.operands[1].kind != 'B' && r.operands[2].kind != 'B':
 		d.fail(ErrUndefined) // VEX.vvvv has to be 1111 (SDM volume 2, 2.3.5.6)
 	case r.attrs&notExecuted != 0,
-		r.attrs&force64 != 0 && r.attrs&endsBlock != 0 && d.p66: // Intel and AMD differ
+		r.attrs&force64 != 0 && r.attrs&endsBlock != 0 && d.p66 && d.rex&8 == 0: // Intel and AMD differ
 		d.fail(ErrUnsupported)
 	}
 }

@@ -1,7 +1,5 @@
 package x86
 
-import "github.com/dirql/dirql/internal/mem"
-
 // Instructions of the system: what the embedder decides stops here. Sources:
 // the instruction's page in SDM volume 2.
 
@@ -16,12 +14,7 @@ func (c *CPU) operation(o Operation) (uint64, bool) {
 
 // unsupported stops at an instruction that is not executed.
 func (c *CPU) unsupported(b *block, op *operation) bool {
-	at := b.pc + uint64(op.at)
-	n := 0
-	for n < maxLength && c.mem.Read(at+uint64(n), c.bytes[n:n+1]).Kind == mem.NoFault {
-		n++
-	}
-	c.Bytes = c.bytes[:n]
+	c.Bytes = c.instruction(b.pc + uint64(op.at))
 	c.stop = StopUnsupported
 	return false
 }
@@ -220,7 +213,7 @@ func (c *CPU) doWrgsbase(_ *block, op *operation) bool {
 }
 
 func (c *CPU) setBase(base *uint64, v uint64) bool {
-	if top := v >> 47; top != 0 && top != 1<<17-1 {
+	if !canonical(v) {
 		return c.raise(GeneralProtection)
 	}
 	*base = v

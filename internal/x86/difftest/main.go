@@ -51,7 +51,7 @@ func run(cases int, seed uint64, only, record string) error {
 	for _, r := range t.Reports {
 		fmt.Println(r)
 	}
-	fmt.Printf("%d cases, %d mismatches, %d skipped (exception, or operands that cannot be)\n", t.Cases, t.Mismatches, t.Skipped)
+	fmt.Printf("%d cases, %d of them exceptions, %d mismatches, %d skipped (operands that cannot be)\n", t.Cases, t.Exceptions, t.Mismatches, t.Skipped)
 	if t.Mismatches > 0 {
 		return fmt.Errorf("%d mismatches", t.Mismatches)
 	}

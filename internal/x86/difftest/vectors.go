@@ -60,10 +60,7 @@ func (t *tester) record() ([]byte, error) {
 				b.WriteString(" -")
 				continue
 			}
-			window := t.Host.Data()[window-hostcpu.Data:][:windowSize]
-			copy(window, c.Memory[:])
-			t.Host.Run(0, &c.In, &t.out)
-			if what := t.differs(c, window); what != "" {
+			if what := t.differs(c, t.native(c)); what != "" {
 				return nil, fmt.Errorf("%s: % X: %s", row.Mnemonic, c.Code, what)
 			}
 			fmt.Fprintf(&b, " %08x", t.hash(c))
