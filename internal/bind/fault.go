@@ -61,6 +61,10 @@ func (d *Driver) overflow(t *kernel.Thread, addr uint64) bool {
 
 // fault reports an access or a fetch that cannot be done.
 func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
+	if f.Kind == mem.NotCanonical {
+		d.protection(t, c, f)
+		return
+	}
 	size := int(c.Access.Size)
 	if d.overflow(t, f.Addr) {
 		t.BugCheck(0x7F, [4]uint64{8, f.Addr}, "kernel stack", fmt.Sprintf(
@@ -83,6 +87,17 @@ func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
 	c.Allow()
 }
 
+// protection is an access or a jump to an address that is not canonical: no page
+// fault, but #GP, of which Windows knows no address, or #SS, which it cannot handle.
+func (d *Driver) protection(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
+	text := fmt.Sprintf("%s of 0x%X: %s", f.Access, f.Addr, f.Kind)
+	if c.FaultException().Vector == x86.StackFault {
+		t.BugCheck(0x7F, [4]uint64{x86.StackFault}, "exception", text+"; RSP or RBP is wrong")
+	}
+	d.raise(t, c, kernel.Exception{Code: kernel.StatusAccessViolation, Address: c.RIP, Clause: "exception",
+		Text: text + ": a general protection fault", Params: []uint64{0, ^uint64(0)}})
+}
+
 // exceptions are those of the processor, as Windows names them.
 var exceptions = map[uint8]struct {
 	status kernel.NTSTATUS
@@ -93,7 +108,7 @@ var exceptions = map[uint8]struct {
 	x86.Breakpoint:    {kernel.StatusBreakpoint, "a breakpoint, without a debugger"},
 	x86.InvalidOpcode: {kernel.StatusIllegalInstruction, "an illegal instruction (UD2)"},
 	x86.GeneralProtection: {kernel.StatusAccessViolation,
-		"a general protection fault: an address that is not canonical, or an operand that is not aligned"},
+		"a general protection fault: an operand is not aligned, or a register gets a value that it cannot have"},
 	x86.FloatingPoint: {kernel.StatusFloatUnderflow, "an SSE floating-point exception"},
 	assertion:         {kernel.StatusAssertionFailure, "an assertion of the driver failed (NT_ASSERT)"},
 }

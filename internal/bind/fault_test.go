@@ -20,6 +20,8 @@ const (
 	codeRecurse  = "\xE8\xFB\xFF\xFF\xFF"         // call itself
 	codeInt80    = "\xCD\x80"
 	codeHalt     = "\xF4"
+	codeStack    = "\x48\x89\xCC\x50" // mov rsp, rcx; push rax
+	codeAligned  = "\x0F\x28\x41\x01" // movaps xmm0, [rcx+1]
 )
 
 // executed runs machine code with an argument at a level and returns its
@@ -48,6 +50,7 @@ func TestFaults(t *testing.T) {
 	const wild = 0xFFFFF800_7FFFF000
 	nowhere := func(*kernel.Thread) uint64 { return wild }
 	none := func(*kernel.Thread) uint64 { return 0 }
+	notCanonical := func(*kernel.Thread) uint64 { return 1 << 60 }
 	const rip, any = ^uint64(0), ^uint64(1)
 	r := newColdRig(t)
 	r.keep(t)
@@ -71,6 +74,10 @@ func TestFaults(t *testing.T) {
 		{"behind a block", codeWrite, 0, behind, 0xD6, [4]uint64{any, 1, rip}},
 		{"pageable data at DISPATCH_LEVEL", codeRead, 2, paged, 0xD1, [4]uint64{any, 2, 0, rip}},
 		{"write to pageable data at DISPATCH_LEVEL", codeWrite, 2, paged, 0xD1, [4]uint64{any, 2, 1, rip}},
+		{"not canonical", codeRead, 0, notCanonical, 0x7E, [4]uint64{0xC0000005, rip, any, any}},
+		{"jump to what is not canonical", codeJump, 0, notCanonical, 0x7E, [4]uint64{0xC0000005, rip, any, any}},
+		{"not canonical, through the stack segment", codeStack, 0, notCanonical, 0x7F, [4]uint64{0xC}},
+		{"not aligned", codeAligned, 0, block, 0x7E, [4]uint64{0xC0000005, rip, any, any}},
 		{"divide", codeDivide, 0, none, 0x7E, [4]uint64{0xC0000094, any, any, any}},
 		{"UD2", codeUD2, 0, none, 0x7E, [4]uint64{0xC000001D, rip, any, any}},
 		{"INT 3", codeInt3, 0, none, 0x7E, [4]uint64{0x80000003, any, any, any}},
