@@ -1,5 +1,7 @@
 package x86
 
+import "github.com/dirql/dirql/internal/mem"
+
 // Instructions of the system: what the embedder decides stops here. Sources:
 // the instruction's page in SDM volume 2.
 
@@ -182,6 +184,18 @@ func (c *CPU) doMovfromseg(_ *block, op *operation) bool {
 func (c *CPU) doInvlpg(_ *block, op *operation) bool {
 	_, ok := c.operation(Operation{Op: FlushPage, Value: c.address(op)})
 	return ok
+}
+
+// doClflush is CLFLUSH and its like: there are no caches, but the address has to
+// be that of memory.
+func (c *CPU) doClflush(_ *block, op *operation) bool {
+	ea := c.address(op)
+	if _, f := c.mem.ProtFor(ea, mem.Load); f.Kind != mem.NoFault && f.Kind != mem.DevicePage {
+		if _, ok := c.replay(ea, 1, logLoad); !ok {
+			return c.halt(StopFault, Access{Addr: ea, Size: 1, Kind: Read}, f)
+		}
+	}
+	return true
 }
 
 func (c *CPU) doWbinvd(*block, *operation) bool {

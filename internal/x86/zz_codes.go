@@ -377,6 +377,7 @@ const (
 	xBzhi
 	xClc
 	xCld
+	xClflush
 	xCli
 	xCmc
 	xCmppd

@@ -76,6 +76,8 @@ func (c *CPU) cold(b *block, op *operation) bool {
 		return c.doClc(b, op)
 	case xCld:
 		return c.doCld(b, op)
+	case xClflush:
+		return c.doClflush(b, op)
 	case xCli:
 		return c.doCli(b, op)
 	case xCmc:

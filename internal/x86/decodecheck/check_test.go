@@ -18,7 +18,7 @@ func references(t *testing.T) []reference {
 		t.Log("SKIPPED: the comparison with objdump: ", err)
 		return []reference{arch{}}
 	}
-	return []reference{arch{}, gnu{program}}
+	return []reference{arch{}, gnu{program, []string{"-d"}}}
 }
 
 // TestPrograms compares the decoder with others on programs of this host.

@@ -39,7 +39,7 @@ func main() {
 func run(objdump string, files []string) error {
 	references := []reference{arch{}}
 	if objdump != "" {
-		references = append(references, gnu{objdump})
+		references = append(references, gnu{objdump, []string{"-d"}})
 	}
 	all := map[string]int{}
 	different := 0

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"os/exec"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -32,12 +33,15 @@ type reference interface {
 }
 
 // gnu is GNU objdump.
-type gnu struct{ program string }
+type gnu struct {
+	program string
+	options []string // what to disassemble
+}
 
 func (g gnu) name() string { return "objdump" }
 
 func (g gnu) disassemble(file string, f func(instruction)) error {
-	cmd := exec.Command(g.program, "-d", "-w", "-M", "intel", file)
+	cmd := exec.Command(g.program, append(slices.Clone(g.options), "-w", "-M", "intel", file)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return err
@@ -103,13 +107,15 @@ func lengthOf(window []byte) int {
 	return 1
 }
 
-// mistakes are first bytes of instructions (behind 66, F2, F3 and REX) whose
+// mistakes are first bytes of instructions (behind prefixes) whose
 // length x86asm gets wrong, without an error.
 var mistakes = []string{
 	"\x0F\x1E",             // ENDBR64, RDSSP: hint space
 	"\x0F\x38\xF6",         // ADCX, ADOX
 	"\x0F\x38\xF5",         // WRUSS
 	"\x0F\xC7",             // RDPID, RDSEED
+	"\x0F\x20", "\x0F\x21", // moves of control and debug registers, whose mod
+	"\x0F\x22", "\x0F\x23", // does not count
 	"\x0F\x01",             // RDPKRU, WRPKRU, CLAC, STAC, MONITOR, MWAIT
 	"\x0F\xAE",             // CLWB, INCSSP
 	"\x0F\x1A", "\x0F\x1B", // BND
@@ -119,7 +125,7 @@ var mistakes = []string{
 // mistaken reports whether x86asm is no reference for an instruction: those
 // above, and VEX and EVEX.
 func mistaken(code []byte) bool {
-	for len(code) > 4 && (code[0] == 0x66 || code[0] == 0xF2 || code[0] == 0xF3 || code[0]&0xF0 == 0x40) {
+	for len(code) > 4 && (strings.IndexByte("\x66\xF2\xF3\x64\x65\x26\x2E\x36\x3E", code[0]) >= 0 || code[0]&0xF0 == 0x40) {
 		code = code[1:]
 	}
 	if code[0] == 0xC4 || code[0] == 0xC5 || code[0] == 0x62 {

@@ -17,8 +17,9 @@ type tester struct {
 	// Host is nil where instructions cannot be executed natively.
 	Host *hostcpu.Host
 
-	// Cases were compared, of which Exceptions ended in one; Skipped were not possible.
-	Cases, Exceptions, Skipped, Mismatches int
+	// Cases were compared, of which Exceptions ended in one; Undefined were compared
+	// of what is no instruction; Skipped were not possible.
+	Cases, Exceptions, Undefined, Skipped, Mismatches int
 	// Reports has the first mismatches.
 	Reports []string
 
