@@ -179,7 +179,7 @@ type CPU struct {
 	atomic  bool // the load half of the present locked access has happened
 
 	// Accesses of the present instruction that have happened already.
-	log         [4]logEntry
+	log         [fxArea]logEntry
 	logN, logAt int
 
 	rt, wt tlb

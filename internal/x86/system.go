@@ -248,7 +248,7 @@ type cpuidLeaf struct{ a, b, c, d uint32 }
 
 // Bits of leaf 1 and 7 (SDM volume 2, CPUID) that the virtual processor has.
 const (
-	leaf1C = 1<<0 | 1<<9 | 1<<13 | 1<<19 | 1<<22 | 1<<23 | // SSE3, SSSE3, CMPXCHG16B, SSE4.1, MOVBE, POPCNT
+	leaf1C = 1<<0 | 1<<9 | 1<<13 | 1<<19 | 1<<20 | 1<<22 | 1<<23 | // SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, MOVBE, POPCNT
 		1<<26 | 1<<27 | 1<<31 // XSAVE, OSXSAVE, hypervisor
 	leaf1D = 1<<0 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<8 | 1<<9 | 1<<11 | // FPU, PSE, TSC, MSR, PAE, CX8, APIC, SEP
 		1<<12 | 1<<13 | 1<<15 | 1<<16 | 1<<19 | 1<<23 | 1<<24 | 1<<25 | 1<<26 // MTRR, PGE, CMOV, PAT, CLFSH, MMX, FXSR, SSE, SSE2

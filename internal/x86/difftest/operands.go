@@ -131,7 +131,7 @@ func newCase(e *encoding, r *rng) (*testCase, bool) {
 // implicit sets the registers of implicit memory operands.
 func (c *testCase) implicit(r *rng) {
 	middle := func() uint64 {
-		if at, ok := trouble(c.Row, r, false); ok {
+		if at, ok := trouble(c.Row, r, c.Inst.Addr32); ok {
 			return at
 		}
 		return uint64(window + 0x100 + r.below(0x1C0))
