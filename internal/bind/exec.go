@@ -225,6 +225,6 @@ func (d *Driver) privileged(t *kernel.Thread, c *x86.CPU) {
 		t.Step()
 		c.Supply(t.Machine().Now())
 	default:
-		t.Unsupported("the instruction " + o.Op.String() + " at " + t.Machine().NameOf(c.RIP))
+		t.Unsupported("the instruction " + o.Op.String() + " at " + d.site(c.RIP))
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 // refused turns what the processor cannot do into what Windows does.
 func (d *Driver) refused(t *kernel.Thread, c *x86.CPU, stop x86.Stop) {
-	at := d.m.NameOf(c.RIP)
 	switch stop {
 	case x86.StopPageable:
 		d.pageable(t, c)
@@ -20,10 +19,19 @@ func (d *Driver) refused(t *kernel.Thread, c *x86.CPU, stop x86.Stop) {
 	case x86.StopException:
 		d.exception(t, c)
 	case x86.StopUnsupported:
-		t.Unsupported(fmt.Sprintf("the instruction % X at %s", c.Bytes, at))
+		text, n := x86.Text(c.Bytes, c.RIP)
+		t.Unsupported(fmt.Sprintf("the instruction % X (%s) at %s", c.Bytes[:n], text, d.site(c.RIP)))
 	default:
 		panic("BUG: stop " + stop.String())
 	}
+}
+
+// site is an address of code with its symbol, if it has one.
+func (d *Driver) site(rip uint64) string {
+	if at := fmt.Sprintf("0x%X", rip); d.m.NameOf(rip) != at {
+		return d.m.NameOf(rip) + " (" + at + ")"
+	}
+	return d.m.NameOf(rip)
 }
 
 // pageable is a touch of pageable memory at DISPATCH_LEVEL or above (IRQL-10).
@@ -125,7 +133,7 @@ func (d *Driver) exception(t *kernel.Thread, c *x86.CPU) {
 	}
 	x, known := exceptions[e.Vector]
 	if !known {
-		t.Unsupported(fmt.Sprintf("interrupt 0x%X (INT n) at %s", e.Vector, d.m.NameOf(c.RIP)))
+		t.Unsupported(fmt.Sprintf("interrupt 0x%X (INT n) at %s", e.Vector, d.site(c.RIP)))
 	}
 	raised := kernel.Exception{Code: x.status, Address: c.RIP, Clause: "exception", Text: x.text}
 	if e.Vector == x86.GeneralProtection {
