@@ -29,6 +29,8 @@ type tester struct {
 	stops   int                    // accesses that were answered
 	crossed bool                   // an access to a device page goes on behind it
 	data    [2]*[mem.PageSize]byte // the data area
+	present testCase
+	memory  [windowSize + edgeSize]byte // of the host, after a case
 	out     hostcpu.State
 	got     hostcpu.State
 	after   [windowSize + edgeSize]byte
@@ -123,7 +125,7 @@ func (t *tester) loadCode(encodings []*encoding) {
 func (t *tester) test(e *encoding, n int, seed uint64) {
 	r := newRNG(seed, salt(e.Row)+1)
 	for range n {
-		c, ok := newCase(e, &r)
+		c, ok := t.newCase(e, &r)
 		if !ok || c.undefinedResult() || !t.interpret(c) {
 			t.Skipped++
 			continue
@@ -153,7 +155,9 @@ func (t *tester) native(c *testCase) []byte {
 	} else if e.Addr-hostcpu.Base >= hostcpu.Size {
 		e.Code &^= codePresent // a page of the host's kernel
 	}
-	return append(append(make([]byte, 0, windowSize+edgeSize), window...), edge...)
+	copy(t.memory[:], window)
+	copy(t.memory[windowSize:], edge)
+	return t.memory[:]
 }
 
 // Values of hostcpu.State.Path.

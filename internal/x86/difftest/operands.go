@@ -96,9 +96,10 @@ func (r *rng) vectorHalf(fp bool) uint64 {
 	return uint64(r.single()) | uint64(r.single())<<32
 }
 
-// newCase chooses the inputs for an encoding.
-func newCase(e *encoding, r *rng) (*testCase, bool) {
-	c := &testCase{encoding: e}
+// newCase chooses the inputs for an encoding. The case is valid until the next one.
+func (t *tester) newCase(e *encoding, r *rng) (*testCase, bool) {
+	c := &t.present
+	c.encoding = e
 	fp := e.Row.Has("fp")
 	for i := range c.In.R {
 		c.In.R[i] = r.value()
@@ -106,9 +107,7 @@ func newCase(e *encoding, r *rng) (*testCase, bool) {
 	for i := range c.In.X {
 		c.In.X[i] = [2]uint64{r.vectorHalf(fp), r.vectorHalf(fp)}
 	}
-	for i := 0; i < windowSize; i += 8 {
-		binary.LittleEndian.PutUint64(c.Memory[i:], r.vectorHalf(fp))
-	}
+	c.fill(r, fp)
 	c.In.Flags = 0x202 | r.next()&0x8D5
 	if strings.Contains(e.Row.ReadFlags, "d") && e.Row.Has("rep") {
 		c.In.Flags |= r.next() & 0x400
@@ -126,6 +125,21 @@ func newCase(e *encoding, r *rng) (*testCase, bool) {
 		c.plausible(r)
 	}
 	return c, ok
+}
+
+// fill fills the memory with a few values in random order: making values is most
+// of the work of a case.
+func (c *testCase) fill(r *rng, fp bool) {
+	var values [16]uint64
+	for i := range values {
+		values[i] = r.vectorHalf(fp)
+	}
+	for i := 0; i < windowSize; {
+		for order := r.next(); order != 0 && i < windowSize; order >>= 4 {
+			binary.LittleEndian.PutUint64(c.Memory[i:], values[order&15])
+			i += 8
+		}
+	}
 }
 
 // implicit sets the registers of implicit memory operands.

@@ -78,7 +78,7 @@ func (t *tester) recorded(row *isa.Row, i uint64) (*testCase, bool) {
 	}
 	t.loadCode([]*encoding{e})
 	r := newRNG(i, salt(row)+1)
-	c, ok := newCase(e, &r)
+	c, ok := t.newCase(e, &r)
 	return c, ok && !c.undefinedResult() && t.interpret(c)
 }
 
