@@ -13,6 +13,7 @@ import (
 // comparison counts what the decoder and a reference agree on.
 type comparison struct {
 	ref                     reference
+	limit                   int // instructions of each file; 0: all
 	files, equal, different int
 	missing                 map[string]int // by mnemonic
 	reports                 []string       // the first differences
@@ -36,10 +37,13 @@ func (c *comparison) file(name string) error {
 		return err
 	}
 	c.files++
-	return c.ref.disassemble(name, func(in instruction) {
+	n := 0
+	return c.ref.disassemble(name, func(in instruction) bool {
 		if inside == nil || within(inside, in.addr) {
 			c.compare(name, in)
 		}
+		n++
+		return c.limit == 0 || n < c.limit
 	})
 }
 

@@ -28,8 +28,9 @@ type instruction struct {
 // reference is another disassembler.
 type reference interface {
 	name() string
-	// disassemble calls f for each instruction of the executable sections.
-	disassemble(file string, f func(instruction)) error
+	// disassemble calls f for each instruction of the executable sections, until it
+	// returns false.
+	disassemble(file string, f func(instruction) bool) error
 }
 
 // gnu is GNU objdump.
@@ -40,7 +41,7 @@ type gnu struct {
 
 func (g gnu) name() string { return "objdump" }
 
-func (g gnu) disassemble(file string, f func(instruction)) error {
+func (g gnu) disassemble(file string, f func(instruction) bool) error {
 	cmd := exec.Command(g.program, append(slices.Clone(g.options), "-w", "-M", "intel", file)...)
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -52,8 +53,10 @@ func (g gnu) disassemble(file string, f func(instruction)) error {
 	lines := bufio.NewScanner(out)
 	lines.Buffer(nil, 1<<20)
 	for lines.Scan() {
-		if in, ok := parseLine(lines.Text()); ok {
-			f(in)
+		if in, ok := parseLine(lines.Text()); ok && !f(in) {
+			_ = cmd.Process.Kill()
+			_ = cmd.Wait()
+			return nil
 		}
 	}
 	return cmd.Wait()
@@ -78,7 +81,7 @@ type arch struct{}
 
 func (arch) name() string { return "golang.org/x/arch" }
 
-func (arch) disassemble(file string, f func(instruction)) error {
+func (arch) disassemble(file string, f func(instruction) bool) error {
 	sections, err := code(file)
 	if err != nil {
 		return err
@@ -92,7 +95,9 @@ func (arch) disassemble(file string, f func(instruction)) error {
 				continue
 			}
 			addr := s.addr + uint64(at)
-			f(instruction{addr, window[:in.Len], x86asm.IntelSyntax(in, addr, nil)})
+			if !f(instruction{addr, window[:in.Len], x86asm.IntelSyntax(in, addr, nil)}) {
+				return nil
+			}
 			at += in.Len
 		}
 	}
