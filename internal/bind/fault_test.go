@@ -20,6 +20,7 @@ const (
 	codeRecurse  = "\xE8\xFB\xFF\xFF\xFF"         // call itself
 	codeInt80    = "\xCD\x80"
 	codeHalt     = "\xF4"
+	codeFlush    = "\x0F\x01\x39\x0F\x09\xC3" // invlpg [rcx]; wbinvd; ret
 	codeStack    = "\x48\x89\xCC\x50" // mov rsp, rcx; push rax
 	codeAligned  = "\x0F\x28\x41\x01" // movaps xmm0, [rcx+1]
 )
@@ -105,13 +106,33 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// String port I/O comes to the bus element by element, with a port that nothing
+// answers: ones.
+func TestStringPorts(t *testing.T) {
+	r := newColdRig(t)
+	r.bus(t)
+	r.keep(t)
+	const code = "\x48\x89\xCF\xB9\x03\x00\x00\x00\xBA\x34\x12\x00\x00" + // mov rdi, rcx; mov ecx, 3; mov edx, 1234h
+		"\xF3\x6C" + // rep insb
+		"\x48\x8D\x77\xFD\xB1\x03\xF3\x6E" + // lea rsi, [rdi-3]; mov cl, 3; rep outsb
+		"\x8B\x47\xFD\xC3" // mov eax, [rdi-3]; ret
+	var at uint64
+	_, why := r.executed(t, code, 0, func(th *kernel.Thread) uint64 {
+		at = th.AllocatePool(false, 64, kernel.PoolTag("Test"))
+		return at
+	})
+	if v, _ := r.m.Mem.Load(at, 8); why != kernel.Done || v != 0xFFFFFF || len(r.m.Findings()) != 0 {
+		t.Errorf("%s, %v, memory 0x%X", why, r.m.Findings(), v)
+	}
+}
+
 // Reads and writes that are allowed are done, and instructions that dirql does
 // not have stop the run by name.
 func TestNoFaults(t *testing.T) {
 	r := newColdRig(t)
 	r.keep(t)
 	block := func(th *kernel.Thread) uint64 { return th.AllocatePool(false, 8, kernel.PoolTag("Test")) }
-	for _, code := range []string{codeRead, codeWrite} {
+	for _, code := range []string{codeRead, codeWrite, codeFlush} {
 		if _, why := r.executed(t, code, 2, block); why != kernel.Done || len(r.m.Findings()) != 0 {
 			t.Errorf("%s, %v", why, r.m.Findings())
 		}

@@ -111,7 +111,7 @@ const (
 	ReadMSR              // RDMSR of register Number
 	WriteMSR             // WRMSR
 	FlushPage            // INVLPG of address Value
-	FlushCache           // WBINVD, INVD
+	FlushCache           // WBINVD
 )
 
 func (o Op) String() string {
