@@ -21,8 +21,8 @@ const (
 	codeInt80    = "\xCD\x80"
 	codeHalt     = "\xF4"
 	codeFlush    = "\x0F\x01\x39\x0F\x09\xC3" // invlpg [rcx]; wbinvd; ret
-	codeStack    = "\x48\x89\xCC\x50" // mov rsp, rcx; push rax
-	codeAligned  = "\x0F\x28\x41\x01" // movaps xmm0, [rcx+1]
+	codeStack    = "\x48\x89\xCC\x50"         // mov rsp, rcx; push rax
+	codeAligned  = "\x0F\x28\x41\x01"         // movaps xmm0, [rcx+1]
 )
 
 // executed runs machine code with an argument at a level and returns its
