@@ -47,7 +47,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | partial-order reduction (DPOR): an exhaustive search goes through every state once instead | when scenarios need it |
 | names of variables and fields of C drivers in data races | the next step of the project |
 | MSI-X (a driver that asks for messages gets MSI), port I/O by drivers in Go | when drivers need them |
-| instructions: x87, MMX, AVX and later (CPUID does not offer AVX), RDRAND, XSAVE, CLI and STI, HLT, model-specific registers, descriptor tables, debug registers; internal/x86/INSTRUCTIONS.md lists what there is | when drivers need them |
+| instructions: x87, MMX, AVX and later (CPUID does not offer AVX), RDRAND, XSAVE, HLT, model-specific registers, descriptor tables, debug registers; internal/x86/INSTRUCTIONS.md lists what there is | when drivers need them |
 
 ## Limits
 

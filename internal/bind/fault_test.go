@@ -20,9 +20,11 @@ const (
 	codeRecurse  = "\xE8\xFB\xFF\xFF\xFF"         // call itself
 	codeInt80    = "\xCD\x80"
 	codeHalt     = "\xF4"
-	codeFlush    = "\x0F\x01\x39\x0F\x09\xC3" // invlpg [rcx]; wbinvd; ret
-	codeStack    = "\x48\x89\xCC\x50"         // mov rsp, rcx; push rax
-	codeAligned  = "\x0F\x28\x41\x01"         // movaps xmm0, [rcx+1]
+	codeFlush    = "\x0F\x01\x39\x0F\x09\xC3"                     // invlpg [rcx]; wbinvd; ret
+	codeDisable  = "\xFA\x9C\x59\x0F\xBA\xE1\x09\x72\xFE\xFB\xC3" // cli; pushf; pop rcx; bt ecx, 9; jc itself; sti; ret
+	codeDisabled = "\xFA\xC3"                                     // cli; ret
+	codeStack    = "\x48\x89\xCC\x50"                             // mov rsp, rcx; push rax
+	codeAligned  = "\x0F\x28\x41\x01"                             // movaps xmm0, [rcx+1]
 )
 
 // executed runs machine code with an argument at a level and returns its
@@ -132,12 +134,12 @@ func TestNoFaults(t *testing.T) {
 	r := newColdRig(t)
 	r.keep(t)
 	block := func(th *kernel.Thread) uint64 { return th.AllocatePool(false, 8, kernel.PoolTag("Test")) }
-	for _, code := range []string{codeRead, codeWrite, codeFlush} {
+	for _, code := range []string{codeRead, codeWrite, codeFlush, codeDisable} {
 		if _, why := r.executed(t, code, 2, block); why != kernel.Done || len(r.m.Findings()) != 0 {
 			t.Errorf("%s, %v", why, r.m.Findings())
 		}
 	}
-	for _, code := range []string{codeInt80, codeHalt} {
+	for _, code := range []string{codeInt80, codeHalt, codeDisabled} {
 		if _, why := r.executed(t, code, 0, block); why != kernel.Stopped || !r.m.Findings()[0].Unsupported {
 			t.Errorf("%s, %v", why, r.m.Findings())
 		}
