@@ -117,8 +117,7 @@ var exceptions = map[uint8]struct {
 	x86.InvalidOpcode: {kernel.StatusIllegalInstruction, "an illegal instruction (UD2)"},
 	x86.GeneralProtection: {kernel.StatusAccessViolation,
 		"a general protection fault: an operand is not aligned, or a register gets a value that it cannot have"},
-	x86.FloatingPoint: {kernel.StatusFloatUnderflow, "an SSE floating-point exception"},
-	assertion:         {kernel.StatusAssertionFailure, "an assertion of the driver failed (NT_ASSERT)"},
+	assertion: {kernel.StatusAssertionFailure, "an assertion of the driver failed (NT_ASSERT)"},
 }
 
 // assertion is INT 2Ch, which DbgRaiseAssertionFailure is.
@@ -130,6 +129,9 @@ func (d *Driver) exception(t *kernel.Thread, c *x86.CPU) {
 	if e.Vector == x86.FastFail {
 		code := c.R[x86.RCX] & 0xFFFFFFFF
 		t.BugCheck(0x139, [4]uint64{code}, "fail fast", fmt.Sprintf("the driver stops itself with fast-fail code %d", code))
+	}
+	if e.Vector == x86.FloatingPoint { // the kernel handles those of applications only
+		t.BugCheck(0x7F, [4]uint64{x86.FloatingPoint}, "exception", "an SSE floating-point exception that MXCSR does not mask")
 	}
 	x, known := exceptions[e.Vector]
 	if !known {

@@ -20,11 +20,12 @@ const (
 	codeRecurse  = "\xE8\xFB\xFF\xFF\xFF"         // call itself
 	codeInt80    = "\xCD\x80"
 	codeHalt     = "\xF4"
-	codeFlush    = "\x0F\x01\x39\x0F\x09\xC3"                     // invlpg [rcx]; wbinvd; ret
-	codeDisable  = "\xFA\x9C\x59\x0F\xBA\xE1\x09\x72\xFE\xFB\xC3" // cli; pushf; pop rcx; bt ecx, 9; jc itself; sti; ret
-	codeDisabled = "\xFA\xC3"                                     // cli; ret
-	codeStack    = "\x48\x89\xCC\x50"                             // mov rsp, rcx; push rax
-	codeAligned  = "\x0F\x28\x41\x01"                             // movaps xmm0, [rcx+1]
+	codeFlush    = "\x0F\x01\x39\x0F\x09\xC3"                         // invlpg [rcx]; wbinvd; ret
+	codeDisable  = "\xFA\x9C\x59\x0F\xBA\xE1\x09\x72\xFE\xFB\xC3"     // cli; pushf; pop rcx; bt ecx, 9; jc itself; sti; ret
+	codeDisabled = "\xFA\xC3"                                         // cli; ret
+	codeSSE      = "\x6A\x00\x0F\xAE\x14\x24\x0F\x57\xC0\x0F\x5E\xC0" // push 0; ldmxcsr [rsp]; xorps xmm0, xmm0; divps xmm0, xmm0
+	codeStack    = "\x48\x89\xCC\x50"                                 // mov rsp, rcx; push rax
+	codeAligned  = "\x0F\x28\x41\x01"                                 // movaps xmm0, [rcx+1]
 )
 
 // executed runs machine code with an argument at a level and returns its
@@ -81,6 +82,7 @@ func TestFaults(t *testing.T) {
 		{"jump to what is not canonical", codeJump, 0, notCanonical, 0x7E, [4]uint64{0xC0000005, rip, any, any}},
 		{"not canonical, through the stack segment", codeStack, 0, notCanonical, 0x7F, [4]uint64{0xC}},
 		{"not aligned", codeAligned, 0, block, 0x7E, [4]uint64{0xC0000005, rip, any, any}},
+		{"SSE exception", codeSSE, 0, none, 0x7F, [4]uint64{0x13}},
 		{"divide", codeDivide, 0, none, 0x7E, [4]uint64{0xC0000094, any, any, any}},
 		{"UD2", codeUD2, 0, none, 0x7E, [4]uint64{0xC000001D, rip, any, any}},
 		{"INT 3", codeInt3, 0, none, 0x7E, [4]uint64{0x80000003, any, any, any}},
