@@ -114,7 +114,7 @@ var exceptions = map[uint8]struct {
 	x86.DivideError:   {kernel.StatusIntegerDivideByZero, "an integer is divided by zero, or the quotient is too large"},
 	x86.Debug:         {kernel.StatusSingleStep, "a single step"},
 	x86.Breakpoint:    {kernel.StatusBreakpoint, "a breakpoint, without a debugger"},
-	x86.InvalidOpcode: {kernel.StatusIllegalInstruction, "an illegal instruction (UD2)"},
+	x86.InvalidOpcode: {kernel.StatusIllegalInstruction, "an illegal instruction: UD2, or bytes that are none"},
 	x86.GeneralProtection: {kernel.StatusAccessViolation,
 		"a general protection fault: an operand is not aligned, or a register gets a value that it cannot have"},
 	assertion: {kernel.StatusAssertionFailure, "an assertion of the driver failed (NT_ASSERT)"},
