@@ -125,7 +125,7 @@ type decoder struct {
 	at   int
 	err  error
 
-	p66, vex        bool
+	p66, vex, vexL  bool
 	rex             uint8 // 0x40 and the bits WRXB, also from VEX
 	vvvv, vexPrefix uint8
 	modrm           uint8
@@ -259,7 +259,8 @@ func (d *decoder) readVEX(in *Inst, b uint8) {
 	d.vex = true
 	d.rex = 0x40 | ^x>>5&7 | y>>7<<3
 	d.vvvv, d.vexPrefix = ^y>>3&15, y&3
-	if m := x & 31; y&4 != 0 || m != 2 && m != 3 {
+	d.vexL = y&4 != 0
+	if m := x & 31; m != 2 && m != 3 {
 		d.fail(ErrUnsupported)
 	} else {
 		d.opcodeMap = int(m) + 2
@@ -280,6 +281,9 @@ func (d *decoder) find(in *Inst) *row {
 			return nil
 		}
 		if d.matches(r, in) {
+			if d.vexL {
+				d.fail(ErrUndefined) // VEX.L has to be 0
+			}
 			return r
 		}
 	}

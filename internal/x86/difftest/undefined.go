@@ -42,7 +42,7 @@ func undefinedBytes(r *rng) ([]byte, uint64) {
 		for r.chance(2) || r.chance(8) && len(code) < 13 {
 			code = append(code, r.pick([]byte{0x66, 0x67, 0xF0, 0xF2, 0xF3, 0x65, 0x2E, 0x40 | r.byte()&15, 0x66}))
 		}
-		escape := [][]byte{{}, {0x0F}, {0x0F, 0x38}, {0x0F, 0x3A}}[r.below(4)]
+		escape := [][]byte{{}, {0x0F}, {0x0F, 0x38}, {0x0F, 0x3A}, {0xC4, r.byte()&0xE0 | byte(2+r.below(2)), r.byte()}}[r.below(5)]
 		code = append(code, escape...)
 		opcode := r.byte()
 		if len(escape) == 1 && slices.Contains(loose, opcode) {
