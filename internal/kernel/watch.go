@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/mem"
 )
 
 // Watch is what a search wants to know of a run, and where it wants to decide.
@@ -28,7 +29,7 @@ type Record struct {
 	CPU        uint8
 	IRQL       uint8
 	Activation uint32 // 0: none, an idle processor
-	Addr       uint64 // of the access; the object; of RecordRaise and RecordLower the other level
+	Addr       uint64 // of the access, as mem.Space.Home says; the object; of RecordRaise and RecordLower the other level
 	PC         uint64 // of an access: the instruction, or the routine of a driver in Go; of RecordBegin the routine
 	Time       uint64 // virtual nanoseconds
 	Op         uint32 // of an access: number of the operation in the activation
@@ -197,9 +198,10 @@ func (m *Machine) Watch(w *Watch) { m.watch = w }
 
 // access is the scheduling point before an access of driver code to memory.
 func (t *Thread) access(o op, addr uint64, size int, write, locked bool, pc uint64) {
-	o.addr, o.size, o.write, o.locked, o.pc = addr, uint32(size), write, locked, pc
+	home := t.m.Mem.Home(addr)
+	o.addr, o.size, o.write, o.locked, o.pc = home, uint32(size), write, locked, pc
 	if w := t.m.watch; w != nil && w.Visible != nil {
-		o.hidden = !t.m.isRegister(addr) && !w.Visible.Has(addr, o.size)
+		o.hidden = !t.m.isRegister(addr) && !w.Visible.Has(home, o.size)
 	}
 	t.point(o)
 	if w := t.m.watch; w != nil && !t.m.isRegister(addr) {
@@ -210,7 +212,7 @@ func (t *Thread) access(o op, addr uint64, size int, write, locked bool, pc uint
 		case write:
 			kind = RecordWrite
 		}
-		w.Records = append(w.Records, Record{Kind: kind, Addr: addr, PC: pc, Activation: f.id, Op: f.ops - 1, Size: o.size,
+		w.Records = append(w.Records, Record{Kind: kind, Addr: home, PC: pc, Activation: f.id, Op: f.ops - 1, Size: o.size,
 			CPU: uint8(t.cpu), IRQL: t.IRQL(), Time: t.m.now})
 	}
 }
@@ -294,6 +296,9 @@ func (m *Machine) MemoryText(addr uint64) string {
 	if a := m.Mem.Find(addr); a != nil {
 		return fmt.Sprintf("byte %d of the block of %d bytes at 0x%X, tag '%s'", addr-a.Addr, a.Size, a.Addr, TagText(a.Tag))
 	}
+	if user, ok := mem.UserOf(addr); ok {
+		return fmt.Sprintf("0x%X in a buffer of an application", user)
+	}
 	return m.NameOf(addr)
 }
 
@@ -301,6 +306,9 @@ func (m *Machine) MemoryText(addr uint64) string {
 func (m *Machine) PlaceText(addr uint64) string {
 	if a := m.Mem.Find(addr); a != nil {
 		return fmt.Sprintf("byte %d of %d, tag '%s'", addr-a.Addr, a.Size, TagText(a.Tag))
+	}
+	if _, ok := mem.UserOf(addr); ok {
+		return "a buffer of an application"
 	}
 	return m.NameOf(addr)
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/internal/race"
 )
 
@@ -12,6 +13,7 @@ import (
 type lab struct {
 	*kernel.Machine
 	x, y, lock, event, dpc, timer uint64
+	mapped                        uint64 // x, at another address
 	queued, handles, fast, other  uint64
 	interrupt                     kernel.InterruptID
 }
@@ -34,6 +36,8 @@ var orders = []struct {
 		second: func(l *lab, t *kernel.Thread) { t.Store(l.x+4, 4, 1) }},
 	{name: "a common byte", first: func(l *lab, t *kernel.Thread) { t.Store(l.x, 4, 1) },
 		second: func(l *lab, t *kernel.Thread) { t.Store(l.x+3, 1, 1) }, races: true},
+	{name: "a mapping of the same page", first: (*lab).write, second: func(l *lab, t *kernel.Thread) { t.Store(l.mapped, 8, 1) }, races: true},
+	{name: "a mapping, and other bytes", first: (*lab).write, second: func(l *lab, t *kernel.Thread) { t.Store(l.mapped-8, 8, 1) }},
 	{name: "reads", first: func(l *lab, t *kernel.Thread) { t.Load(l.x, 8) }, second: func(l *lab, t *kernel.Thread) { t.Load(l.x, 8) }},
 	{name: "a read and a write", first: (*lab).write, second: func(l *lab, t *kernel.Thread) { t.Load(l.x, 8) }, races: true},
 	{name: "interlocked operations", first: (*lab).update, second: (*lab).update},
@@ -158,6 +162,8 @@ func runLab(t *testing.T, seed uint64, threaded bool, first, second, dpc, isr fu
 	alloc := func(size uint64) uint64 { return m.Mem.Alloc(size, 0, false, 0) }
 	l := &lab{Machine: m, x: alloc(8), y: alloc(8), lock: alloc(8), event: alloc(kernel.EventSize), dpc: alloc(kernel.DPCSize), timer: alloc(kernel.TimerSize),
 		queued: alloc(8), handles: alloc(2 * kernel.LockHandleSize), fast: alloc(kernel.FastMutexSize), other: alloc(kernel.EventSize)}
+	pa, _ := m.Mem.Physical(l.x)
+	l.mapped = m.Mem.MapPhysical(mem.SystemMaps, pa, 8, mem.Read|mem.Write)
 	routine := func(name string, f func(*lab, *kernel.Thread)) uint64 {
 		return m.Function(name, func(t *kernel.Thread, a kernel.Args) uint64 {
 			if f != nil {
