@@ -21,12 +21,18 @@ func (r *rig) races(records []kernel.Record) []Finding {
 		f := Finding{Title: "data race", Rule: "data race", Clause: "IRQL-14", Processor: int(b.CPU), IRQL: b.IRQL, Time: b.Time,
 			Activation: b.Activation,
 			Text: fmt.Sprintf("%s: %s, and %s, and nothing orders the two: no lock that both hold, no DPC, event or work item that leads "+
-				"from one to the other", r.m.MemoryText(b.Addr), r.accessText(records, a), r.accessText(records, b)),
+				"from one to the other", r.m.MemoryText(common(a, b)), r.accessText(records, a), r.accessText(records, b)),
 			identity: r.raceIdentity(a, b)}
 		f.Source, f.Line = r.sourceLine(b.PC)
 		list = append(list, f)
 	}
 	return list
+}
+
+// common returns the bytes that two accesses share.
+func common(a, b *kernel.Record) (addr, size uint64) {
+	addr = max(a.Addr, b.Addr)
+	return addr, min(a.Addr+uint64(a.Size), b.Addr+uint64(b.Size)) - addr
 }
 
 // raceIdentity tells data races apart: two routines and what they both use. The
@@ -36,7 +42,7 @@ func (r *rig) raceIdentity(a, b *kernel.Record) string {
 		name, _, _ := strings.Cut(r.m.NameOf(pc), "+0x")
 		return name
 	}
-	return fmt.Sprintf("data race|%s|%s|%s", r.m.PlaceText(b.Addr), routine(min(a.PC, b.PC)), routine(max(a.PC, b.PC)))
+	return fmt.Sprintf("data race|%s|%s|%s", r.m.PlaceOf(common(a, b)).Kind, routine(min(a.PC, b.PC)), routine(max(a.PC, b.PC)))
 }
 
 // accessText describes an access for people.

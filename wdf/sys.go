@@ -108,6 +108,7 @@ func NewFramework(m *kernel.Machine) *Framework {
 	f.files = make([]file, 1)
 	f.registerThunks()
 	m.Attach(f)
+	m.SetNamer(contextNames{f})
 	return f
 }
 

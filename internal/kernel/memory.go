@@ -388,19 +388,3 @@ func (t *Thread) fault(f mem.Fault, codes [3]uint32) {
 	}
 	t.BugCheck(0x50, [4]uint64{f.Addr, access, t.guestIP, why}, "IRQL-10", text)
 }
-
-// blockText tells which block of pool an address belongs to.
-func (t *Thread) blockText(addr uint64) string {
-	a := t.m.Mem.Find(addr)
-	if a == nil {
-		return ""
-	}
-	s := fmt.Sprintf(" (block of %d bytes at 0x%X, tag '%s', allocated by #%d", a.Size, a.Addr, TagText(a.Tag), a.AllocBy)
-	if a.Freed {
-		s += fmt.Sprintf(", freed by #%d", a.FreeBy)
-	}
-	if name := t.m.names[a.Addr]; name != "" {
-		s += ": " + name
-	}
-	return s + ")"
-}

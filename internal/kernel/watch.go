@@ -4,7 +4,6 @@ import (
 	"fmt"
 
 	"github.com/dirql/dirql/internal/choice"
-	"github.com/dirql/dirql/internal/mem"
 )
 
 // Watch is what a search wants to know of a run, and where it wants to decide.
@@ -288,27 +287,4 @@ func (m *Machine) activationName(a choice.Activation) string {
 // BeginText describes the activation of a RecordBegin for people.
 func (m *Machine) BeginText(r *Record) string {
 	return m.activationName(choice.Activation{Kind: uint8(r.Size), Code: r.PC, Object: r.Addr})
-}
-
-// MemoryText describes an address for people: the symbol, or the block of pool
-// that it lies in.
-func (m *Machine) MemoryText(addr uint64) string {
-	if a := m.Mem.Find(addr); a != nil {
-		return fmt.Sprintf("byte %d of the block of %d bytes at 0x%X, tag '%s'", addr-a.Addr, a.Size, a.Addr, TagText(a.Tag))
-	}
-	if user, ok := mem.UserOf(addr); ok {
-		return fmt.Sprintf("0x%X in a buffer of an application", user)
-	}
-	return m.NameOf(addr)
-}
-
-// PlaceText is MemoryText without addresses that differ between runs.
-func (m *Machine) PlaceText(addr uint64) string {
-	if a := m.Mem.Find(addr); a != nil {
-		return fmt.Sprintf("byte %d of %d, tag '%s'", addr-a.Addr, a.Size, TagText(a.Tag))
-	}
-	if _, ok := mem.UserOf(addr); ok {
-		return "a buffer of an application"
-	}
-	return m.NameOf(addr)
 }
