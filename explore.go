@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -86,6 +87,15 @@ type Discovery struct {
 	Replay                  *Replay
 	Report                  *Report // the recorded run
 	Suppressed              string  // why it is known to be harmless; "": it is not
+	// Variants are the other ways in which the mistake was noticed, sorted: "data race
+	// of edu!EduEvtRequestCancel and edu!EduEvtInterruptDpc".
+	Variants []Variant
+}
+
+// Variant is a way in which a mistake was noticed.
+type Variant struct {
+	Text string
+	Runs int // that showed it
 }
 
 // ExploreReport says what an exploration found and what it covered.
@@ -109,7 +119,7 @@ type ExploreReport struct {
 // context has ended, and returns what was found wrong. With the same seed,
 // number of runs and workers it finds the same.
 func (s *Scenario) Explore(ctx context.Context, o ExploreOptions) (*ExploreReport, error) {
-	x := &exploration{s: s, o: o, stop: func() bool { return ctx.Err() != nil }, found: map[string]*Discovery{}}
+	x := &exploration{s: s, o: o, stop: func() bool { return ctx.Err() != nil }, found: map[string]*Discovery{}, variants: map[string]map[string]int{}}
 	workers := max(o.Workers, 1)
 	if o.Runs > 0 {
 		workers = min(workers, o.Runs)
@@ -121,6 +131,7 @@ func (s *Scenario) Explore(ctx context.Context, o ExploreOptions) (*ExploreRepor
 			return nil, err
 		}
 		defer rig.r.m.Close()
+		rig.seen = x.seen
 		rigs[i] = rig
 		x.rigs = append(x.rigs, rig)
 	}
@@ -149,11 +160,12 @@ type exploration struct {
 	known       []*Discovery
 	failed      error
 
-	mu      sync.Mutex
-	found   map[string]*Discovery
-	parts   []*explore.CampaignReport
-	covered string
-	warm    int // random runs before the systematic ones
+	mu       sync.Mutex
+	found    map[string]*Discovery
+	variants map[string]map[string]int // by identity: runs that showed each variant
+	parts    []*explore.CampaignReport
+	covered  string
+	warm     int // random runs before the systematic ones
 }
 
 // systematic runs the systematic searches that the strategy asks for, and
@@ -300,10 +312,8 @@ func (x *exploration) discover(rig *subject, d *explore.Discovery) {
 	n := &Discovery{Identity: d.Identity, Run: d.Run, Strategy: d.Strategy, Before: len(d.Schedule), Report: rep,
 		Preemptions: short.spent.Preemptions, Interrupts: short.spent.Interrupts, Minimum: short.minimum,
 		Replay: x.s.replayOf(rig.r, short.schedule, rep, d.Identity)}
-	for _, f := range rep.Findings {
-		if f.identity == d.Identity {
-			n.Finding = f
-		}
+	if i := slices.IndexFunc(rep.Findings, func(f Finding) bool { return f.identity == d.Identity }); i >= 0 {
+		n.Finding = rep.Findings[i]
 	}
 	if why != nil {
 		n.Suppressed = why.Reason
@@ -313,6 +323,37 @@ func (x *exploration) discover(rig *subject, d *explore.Discovery) {
 	if x.o.New != nil && why == nil {
 		x.o.New(n)
 	}
+}
+
+// seen counts the variants of the findings of a run.
+func (x *exploration) seen(list []Finding) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	counted := map[string]bool{}
+	for i := range list {
+		f := &list[i]
+		if counted[f.identity+f.variant] {
+			continue
+		}
+		counted[f.identity+f.variant] = true
+		if x.variants[f.identity] == nil {
+			x.variants[f.identity] = map[string]int{}
+		}
+		x.variants[f.identity][f.variant]++
+	}
+}
+
+// otherVariants returns the variants of a mistake but for the one that is shown.
+func (x *exploration) otherVariants(d *Discovery) []Variant {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var list []Variant
+	for _, text := range slices.Sorted(maps.Keys(x.variants[d.Identity])) {
+		if text != d.Finding.variant {
+			list = append(list, Variant{text, x.variants[d.Identity][text]})
+		}
+	}
+	return list
 }
 
 // report adds up what the workers did.
@@ -331,6 +372,9 @@ func (x *exploration) report(parts []*explore.CampaignReport) *ExploreReport {
 		for _, d := range p.Discoveries {
 			x.count(rep, d)
 		}
+	}
+	for _, d := range rep.Discoveries {
+		d.Variants = x.otherVariants(d)
 	}
 	slices.SortFunc(rep.Discoveries, func(a, b *Discovery) int {
 		if (a.Suppressed == "") != (b.Suppressed == "") {
@@ -364,7 +408,8 @@ type subject struct {
 	snapshot *kernel.Snapshot
 	watch    kernel.Watch // of runs in which all accesses are visible
 	reducing bool
-	refused  atomic.Int64 // runs of the search in which the driver did not start an unknown device
+	seen     func([]Finding) // told of the findings of each run of the search; nil: nobody
+	refused  atomic.Int64    // runs of the search in which the driver did not start an unknown device
 }
 
 // Run implements explore.Subject.
@@ -379,7 +424,11 @@ func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict
 		s.refused.Add(1)
 	}
 	v := explore.Verdict{Start: s.r.start, Pruned: s.r.reason == kernel.Seen, Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound, Faulty: s.r.m.Injected() > 0}
-	for _, f := range append(s.r.report().Findings, s.r.races(watch.Records)...) {
+	findings := append(s.r.report().Findings, s.r.races(watch.Records)...)
+	if searched && !s.reducing && len(findings) > 0 && s.seen != nil {
+		s.seen(findings)
+	}
+	for _, f := range findings {
 		if slices.ContainsFunc(v.Findings, func(o explore.Found) bool { return o.Identity == f.identity }) {
 			continue
 		}

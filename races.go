@@ -18,11 +18,12 @@ func (r *rig) races(records []kernel.Record) []Finding {
 			continue
 		}
 		a, b := &c.First, &c.Second
-		f := Finding{Title: "data race", Rule: "data race", Clause: "IRQL-14", Processor: int(b.CPU), IRQL: b.IRQL, Time: b.Time,
+		place := r.m.PlaceOf(common(a, b))
+		f := Finding{Title: "data race: " + place.Kind, Rule: "data race", Clause: "IRQL-14", Processor: int(b.CPU), IRQL: b.IRQL, Time: b.Time,
 			Activation: b.Activation,
 			Text: fmt.Sprintf("%s: %s, and %s, and nothing orders the two: no lock that both hold, no DPC, event or work item that leads "+
 				"from one to the other", r.m.MemoryText(common(a, b)), r.accessText(records, a), r.accessText(records, b)),
-			identity: r.raceIdentity(a, b)}
+			identity: "data race|" + place.Kind, variant: r.raceVariant(a, b)}
 		f.Source, f.Line = r.sourceLine(b.PC)
 		list = append(list, f)
 	}
@@ -35,14 +36,17 @@ func common(a, b *kernel.Record) (addr, size uint64) {
 	return addr, min(a.Addr+uint64(a.Size), b.Addr+uint64(b.Size)) - addr
 }
 
-// raceIdentity tells data races apart: two routines and what they both use. The
-// same two at other instructions are the same mistake.
-func (r *rig) raceIdentity(a, b *kernel.Record) string {
+// raceVariant says between which routines a race is.
+func (r *rig) raceVariant(a, b *kernel.Record) string {
 	routine := func(pc uint64) string {
 		name, _, _ := strings.Cut(r.m.NameOf(pc), "+0x")
 		return name
 	}
-	return fmt.Sprintf("data race|%s|%s|%s", r.m.PlaceOf(common(a, b)).Kind, routine(min(a.PC, b.PC)), routine(max(a.PC, b.PC)))
+	first, second := routine(min(a.PC, b.PC)), routine(max(a.PC, b.PC))
+	if first == second {
+		return "data race of " + first + " with itself"
+	}
+	return "data race of " + first + " and " + second
 }
 
 // accessText describes an access for people.

@@ -33,9 +33,11 @@ type Finding struct {
 	Unsupported bool
 
 	identity string // see kernel.Finding.Identity
+	variant  string // see kernel.Finding.Variant
 }
 
-// Identity is the same for the same mistake in every run.
+// Identity is the same for the same mistake in every run: a mistake can be
+// noticed in several routines, as several variants.
 func (f *Finding) Identity() string { return f.identity }
 
 // Argument is a parameter of a bug check, explained.
@@ -157,7 +159,7 @@ func (r *rig) publicFinding(f *kernel.Finding) Finding {
 	p := Finding{
 		Title: f.Title(), Text: f.Text, Rule: rule, Clause: clause, Code: f.Code, Params: f.Params, Arguments: r.explain(f),
 		Processor: f.CPU, IRQL: f.IRQL, Time: f.Time, Activation: f.Activation, Stack: slices.Clone(f.Stack),
-		Unsupported: f.Unsupported, identity: f.Identity(),
+		Unsupported: f.Unsupported, identity: f.Identity(), variant: f.Variant(),
 	}
 	p.Source, p.Line = r.sourceLine(f.PC)
 	return p
@@ -206,5 +208,23 @@ func (r *rig) hang() *Finding {
 	case r.reason == kernel.Stuck && r.faults.alone && r.busy == 0:
 		return nil // only applications wait, for requests that wait for the hardware
 	}
-	return &Finding{Title: rule, Rule: rule, identity: rule, Processor: -1, Text: fmt.Sprintf("%s, and nothing that could happen changes that", r.reason), Stack: r.m.Waiters(), Time: r.m.Now()}
+	about := r.waitsFor()
+	return &Finding{Title: rule, Rule: rule, identity: rule + about, variant: rule + about, Processor: -1, Text: fmt.Sprintf("%s, and nothing that could happen changes that", r.reason), Stack: r.m.Waiters(), Time: r.m.Now()}
+}
+
+// waitsFor says what it is that never ends, the same in every run: a wait of the
+// driver, or a request that it has; "" if it is neither.
+func (r *rig) waitsFor() string {
+	if r.reason != kernel.Stuck {
+		return ""
+	}
+	for _, what := range []struct {
+		kind  string
+		names []string
+	}{{"|", r.m.WaitingSites()}, {"|request of ", r.f.PendingHandlers()}} {
+		if len(what.names) > 0 {
+			return what.kind + slices.Min(what.names) // others may only wait for this one
+		}
+	}
+	return ""
 }

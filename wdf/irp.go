@@ -108,6 +108,7 @@ func (s *Sys) freeIRP(r requestID) {
 	if row := &s.f.requests[r]; row.irpBlock != 0 {
 		p := row.irpBlock
 		row.irpBlock = 0
+		s.f.m.SetSubject(p, s.f.completedAbout(r))
 		s.FreeBlock(p)
 	}
 }

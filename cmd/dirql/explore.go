@@ -321,13 +321,25 @@ func (out *exploreOutput) coverage(r *dirql.ExploreReport, took time.Duration) {
 			fmt.Fprintf(w, "  suppressed: %s (in %d runs; %s): %s\n", d.Finding.Title, d.Count, d.Identity, d.Suppressed)
 			continue
 		}
-		fmt.Fprintf(w, "  %d. %s (%s)\n", i+1, d.Finding.Title, seen(d))
+		fmt.Fprintf(w, "  %d. %s (%s)\n", i+1, headline(d), seen(d))
+		for _, v := range d.Variants {
+			fmt.Fprintf(w, "     also seen as: %s (in %d runs)\n", v.Text, v.Runs)
+		}
 	}
 	for _, s := range out.suppress {
 		if !slices.ContainsFunc(r.Discoveries, func(d *dirql.Discovery) bool { return s.Matches(d.Identity) }) {
 			fmt.Fprintf(w, "  not seen, though suppressed: %s\n", s.Pattern)
 		}
 	}
+}
+
+// headline is the title of a finding, with the rule that it breaks.
+func headline(d *dirql.Discovery) string {
+	f := &d.Finding
+	if f.Code == 0 || f.Rule == "" {
+		return f.Title
+	}
+	return f.Title + ": " + f.Rule
 }
 
 // seen says in which runs a finding was seen.

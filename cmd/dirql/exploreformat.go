@@ -44,6 +44,20 @@ type explorationFound struct {
 	Interrupts  int      `json:"interrupts"`
 	Replay      string   `json:"replay,omitempty"`
 	Suppressed  string   `json:"suppressed,omitempty"`
+
+	Variants []explorationVariant `json:"also_seen_as,omitempty"`
+}
+
+type explorationVariant struct {
+	Text string `json:"text"`
+	Runs int    `json:"runs"`
+}
+
+func variantsJSON(d *dirql.Discovery) (list []explorationVariant) {
+	for _, v := range d.Variants {
+		list = append(list, explorationVariant{v.Text, v.Runs})
+	}
+	return list
 }
 
 func (out *exploreOutput) json(w io.Writer, r *dirql.ExploreReport) error {
@@ -54,7 +68,7 @@ func (out *exploreOutput) json(w io.Writer, r *dirql.ExploreReport) error {
 		j.Findings = append(j.Findings, explorationFound{Title: f.Title, Text: f.Text, Rule: f.Rule, Clause: f.Clause, BugCheck: f.Code,
 			Unsupported: f.Unsupported, Identity: d.Identity, Source: f.Source, Line: f.Line, Stack: f.Stack, Runs: d.Count, FirstRun: d.Run + 1,
 			Strategy: d.Strategy, Deviations: d.Replay.Deviations(), Preemptions: d.Preemptions, Interrupts: d.Interrupts,
-			Replay: out.paths[d.Identity], Suppressed: d.Suppressed})
+			Replay: out.paths[d.Identity], Suppressed: d.Suppressed, Variants: variantsJSON(d)})
 	}
 	return writeIndented(w, j)
 }
@@ -98,6 +112,9 @@ func (out *exploreOutput) writeJUnit(w io.Writer, r *dirql.ExploreReport) error 
 	class := "dirql." + fileName(r.Scenario)
 	for _, d := range r.Discoveries {
 		c := junitCase{Class: class, Name: d.Finding.Title, Output: "identity: " + d.Identity}
+		for _, v := range d.Variants {
+			c.Output += fmt.Sprintf("\nalso seen as: %s (in %d runs)", v.Text, v.Runs)
+		}
 		if path := out.paths[d.Identity]; path != "" {
 			c.Output += "\nagain: dirql replay " + path
 		}

@@ -362,15 +362,15 @@ func (t *Thread) fault(f mem.Fault, codes [3]uint32) {
 	special := f.Kind == mem.Freed || f.Kind == mem.BeyondBlock
 	switch rule := "use after free"; {
 	case special:
-		code := codes[0]
+		code, about := codes[0], t.m.freedAbout(f.Addr)
 		if f.Kind == mem.BeyondBlock {
 			rule, code = "pool overrun", codes[1]
 		}
 		if !t.m.cfg.Profile.DriverVerifier {
-			t.Report(Finding{Rule: rule, Clause: "VER-7", Text: text})
+			t.Report(Finding{Rule: rule, Clause: "VER-7", Text: text, About: about})
 			return
 		}
-		t.stop(Finding{Code: code, Params: params, Rule: rule, Clause: "VER-7", Text: text})
+		t.stop(Finding{Code: code, Params: params, Rule: rule, Clause: "VER-7", Text: text, About: about})
 	case f.Kind == mem.ReadOnly && irql < DispatchLevel:
 		t.BugCheck(0xBE, [4]uint64{f.Addr}, "IRQL-10", text)
 	case f.Kind == mem.NoExecute && irql < DispatchLevel:

@@ -90,3 +90,27 @@ func (t *Thread) blockText(addr uint64) string {
 	}
 	return s + ")"
 }
+
+// SetSubject says what a use of a block after its end is about: see
+// Finding.About.
+func (m *Machine) SetSubject(block uint64, about string) { m.SetName(subjectOf(block), about) }
+
+// subjectOf is the key of a block's subject among the names: no object begins
+// there.
+func subjectOf(block uint64) uint64 { return block | 1 }
+
+// freedAbout returns what a use of a freed block is about: all uses of blocks of
+// one kind come from their being freed too soon.
+func (m *Machine) freedAbout(addr uint64) string {
+	a := m.Mem.Find(addr)
+	if a == nil || !a.Freed {
+		return ""
+	}
+	if about := m.names[subjectOf(a.Addr)]; about != "" {
+		return about
+	}
+	if _, ok := m.FieldOf(a.Addr, 1); ok {
+		return "freed block|" + m.names[a.Addr]
+	}
+	return fmt.Sprintf("freed block|%d bytes, tag '%s'", a.Size, TagText(a.Tag))
+}
