@@ -2,6 +2,7 @@ package dirql
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
@@ -14,6 +15,7 @@ import (
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/explore"
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/race"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -35,7 +37,7 @@ type ExploreOptions struct {
 	// Profile is what differs from the default profile (VER-6).
 	Profile Profile
 	// Suppress are findings that are known to be harmless: they are neither reduced
-	// nor told of, and come last in the report.
+	// nor told of, and come last in the report, as those that are minor.
 	Suppress []Suppression
 	// Corpus, if not nil, is what this exploration takes over from earlier ones
 	// and leaves for later ones.
@@ -303,7 +305,8 @@ func (x *exploration) discover(rig *subject, d *explore.Discovery) {
 	}
 	why := suppressed(x.o.Suppress, d.Identity)
 	short := reduced{schedule: d.Schedule}
-	if why == nil {
+	minor := d.Detail == true
+	if why == nil && !minor {
 		rig.reducing = true
 		short = rig.reduce(d, x.stop)
 		rig.reducing = false
@@ -320,7 +323,7 @@ func (x *exploration) discover(rig *subject, d *explore.Discovery) {
 	}
 	x.found[d.Identity] = n
 	x.keepFinding(n)
-	if x.o.New != nil && why == nil {
+	if x.o.New != nil && why == nil && !minor {
 		x.o.New(n)
 	}
 }
@@ -376,13 +379,34 @@ func (x *exploration) report(parts []*explore.CampaignReport) *ExploreReport {
 	for _, d := range rep.Discoveries {
 		d.Variants = x.otherVariants(d)
 	}
+	rep.Discoveries = slices.DeleteFunc(rep.Discoveries, func(d *Discovery) bool { return d.Finding.Minor && x.worse(d) })
 	slices.SortFunc(rep.Discoveries, func(a, b *Discovery) int {
-		if (a.Suppressed == "") != (b.Suppressed == "") {
-			return strings.Compare(a.Suppressed, b.Suppressed)
-		}
-		return a.Run - b.Run
+		return cmp.Or(cmp.Compare(a.weight(), b.weight()), cmp.Compare(a.Run, b.Run))
 	})
 	return rep
+}
+
+// weight orders discoveries: what has to be mended, what is minor, what is known.
+func (d *Discovery) weight() int {
+	if d.Suppressed != "" {
+		return 2
+	}
+	return weight(&d.Finding)
+}
+
+func weight(f *Finding) int {
+	if f.Minor {
+		return 1
+	}
+	return 0
+}
+
+// worse reports whether what is minor in some runs is a data race in others.
+func (x *exploration) worse(d *Discovery) bool {
+	_, place, _ := strings.Cut(d.Identity, "|")
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.found[dataRace+"|"+place] != nil
 }
 
 func (x *exploration) count(rep *ExploreReport, d *explore.Discovery) {
@@ -424,7 +448,7 @@ func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict
 		s.refused.Add(1)
 	}
 	v := explore.Verdict{Start: s.r.start, Pruned: s.r.reason == kernel.Seen, Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound, Faulty: s.r.m.Injected() > 0}
-	findings := append(s.r.report().Findings, s.r.races(watch.Records)...)
+	findings := append(s.r.report().Findings, s.r.races(race.Find(watch.Records))...)
 	if searched && !s.reducing && len(findings) > 0 && s.seen != nil {
 		s.seen(findings)
 	}
@@ -432,17 +456,26 @@ func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict
 		if slices.ContainsFunc(v.Findings, func(o explore.Found) bool { return o.Identity == f.identity }) {
 			continue
 		}
-		v.Findings = append(v.Findings, explore.Found{Identity: f.identity})
+		v.Findings = append(v.Findings, explore.Found{Identity: f.identity, Detail: f.Minor})
 	}
 	return v
 }
 
 // record runs a schedule and records what happens.
 func (s *subject) record(schedule choice.Schedule) *Report {
+	confirmed := s.lookCloser(schedule)
 	s.watch.Records = s.watch.Records[:0]
 	s.r.rerun(s.snapshot, &choice.Follow{Schedule: schedule, Strict: true}, &s.watch, &trace.Log{})
 	rep := s.r.report()
-	rep.Findings = append(rep.Findings, s.r.races(s.watch.Records)...)
+	list := race.Find(s.watch.Records)
+	races := s.r.races(list)
+	for i := range races {
+		s.r.describe(&races[i], &list[i], s.watch.Records)
+		races[i].seenAt(s.watch.Looks, confirmed[i])
+	}
+	s.watch.Spots, s.watch.Looks = nil, nil
+	rep.Findings = append(rep.Findings, races...)
+	slices.SortStableFunc(rep.Findings, func(a, b Finding) int { return cmp.Compare(weight(&a), weight(&b)) })
 	return s.r.withHardware(rep)
 }
 

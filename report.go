@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/dirql/dirql/internal/explain"
 	"github.com/dirql/dirql/internal/kernel"
@@ -29,6 +30,13 @@ type Finding struct {
 	// debug information tells.
 	Source string
 	Line   int
+	// Accesses are the two accesses of a data race, in the order of the run, and
+	// Adjacent says whether they were seen side by side.
+	Accesses []Access
+	Adjacent Adjacent
+	// Minor says that it is harmless as it is: accesses without order on one
+	// processor, where a single instruction is not interrupted in the middle.
+	Minor bool
 	// Unsupported says that it is not the driver's fault: dirql lacks something.
 	Unsupported bool
 
@@ -119,9 +127,26 @@ func (r *Report) findings() []report.Finding {
 	var list []report.Finding
 	for _, f := range r.Findings {
 		list = append(list, report.Finding{Title: f.Title, Text: f.Text, Rule: f.Rule, Clause: f.Clause, CPU: f.Processor,
-			IRQL: f.IRQL, Time: f.Time, Stack: f.Stack, BugCheck: f.bugCheck(), Explain: f.topic()})
+			IRQL: f.IRQL, Time: f.Time, Stack: f.Stack, Facts: f.facts(), BugCheck: f.bugCheck(), Explain: f.topic()})
 	}
 	return list
+}
+
+// facts returns what is known of the two sides of a data race.
+func (f *Finding) facts() []report.Fact {
+	if len(f.Accesses) == 0 {
+		return nil
+	}
+	var list []report.Fact
+	for i, name := range []string{"first", "second"} {
+		a := &f.Accesses[i]
+		locks := "holds no lock"
+		if len(a.Locks) > 0 {
+			locks = "holds " + strings.Join(a.Locks, ", ")
+		}
+		list = append(list, report.Fact{Name: name, Text: strings.Join(append([]string{a.Text + "; it " + locks}, a.Stack...), "\n")})
+	}
+	return append(list, report.Fact{Name: "proof", Text: f.Adjacent.String()})
 }
 
 // topic returns what dirql explain says more about the finding under.

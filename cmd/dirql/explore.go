@@ -307,7 +307,7 @@ func (out *exploreOutput) coverage(r *dirql.ExploreReport, took time.Duration) {
 	fmt.Fprintln(w, covered(r))
 	n := 0
 	for _, d := range r.Discoveries {
-		if d.Suppressed == "" {
+		if d.Suppressed == "" && !d.Finding.Minor {
 			n++
 		}
 	}
@@ -319,6 +319,10 @@ func (out *exploreOutput) coverage(r *dirql.ExploreReport, took time.Duration) {
 	for i, d := range r.Discoveries {
 		if d.Suppressed != "" {
 			fmt.Fprintf(w, "  suppressed: %s (in %d runs; %s): %s\n", d.Finding.Title, d.Count, d.Identity, d.Suppressed)
+			continue
+		}
+		if d.Finding.Minor {
+			fmt.Fprintf(w, "  minor: %s (%s): each is one instruction, on one processor\n", headline(d), seen(d))
 			continue
 		}
 		fmt.Fprintf(w, "  %d. %s (%s)\n", i+1, headline(d), seen(d))
@@ -355,7 +359,7 @@ func exitOfExploration(r *dirql.ExploreReport) error {
 	code := exitClean
 	for _, d := range r.Discoveries {
 		switch {
-		case d.Suppressed != "":
+		case d.Suppressed != "", d.Finding.Minor:
 		case d.Finding.Unsupported:
 			return exitCode(exitUnsupported)
 		default:

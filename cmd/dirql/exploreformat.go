@@ -44,8 +44,24 @@ type explorationFound struct {
 	Interrupts  int      `json:"interrupts"`
 	Replay      string   `json:"replay,omitempty"`
 	Suppressed  string   `json:"suppressed,omitempty"`
+	Minor       bool     `json:"minor,omitempty"`
 
+	Accesses []explorationAccess  `json:"accesses,omitempty"` // of a data race
+	Proof    string               `json:"proof,omitempty"`
 	Variants []explorationVariant `json:"also_seen_as,omitempty"`
+}
+
+type explorationAccess struct {
+	Text  string   `json:"text"`
+	Locks []string `json:"locks,omitempty"`
+	Stack []string `json:"stack"`
+}
+
+func accessesJSON(f *dirql.Finding) (list []explorationAccess) {
+	for _, a := range f.Accesses {
+		list = append(list, explorationAccess{a.Text, a.Locks, a.Stack})
+	}
+	return list
 }
 
 type explorationVariant struct {
@@ -68,7 +84,8 @@ func (out *exploreOutput) json(w io.Writer, r *dirql.ExploreReport) error {
 		j.Findings = append(j.Findings, explorationFound{Title: f.Title, Text: f.Text, Rule: f.Rule, Clause: f.Clause, BugCheck: f.Code,
 			Unsupported: f.Unsupported, Identity: d.Identity, Source: f.Source, Line: f.Line, Stack: f.Stack, Runs: d.Count, FirstRun: d.Run + 1,
 			Strategy: d.Strategy, Deviations: d.Replay.Deviations(), Preemptions: d.Preemptions, Interrupts: d.Interrupts,
-			Replay: out.paths[d.Identity], Suppressed: d.Suppressed, Variants: variantsJSON(d)})
+			Replay: out.paths[d.Identity], Suppressed: d.Suppressed, Minor: f.Minor,
+			Accesses: accessesJSON(f), Proof: f.Adjacent.String(), Variants: variantsJSON(d)})
 	}
 	return writeIndented(w, j)
 }
@@ -122,6 +139,8 @@ func (out *exploreOutput) writeJUnit(w io.Writer, r *dirql.ExploreReport) error 
 		switch {
 		case d.Suppressed != "":
 			c.Skipped, s.Skipped = &junitMessage{Message: d.Suppressed}, s.Skipped+1
+		case d.Finding.Minor:
+			c.Output += "\nminor: " + d.Finding.Text
 		case d.Finding.Unsupported:
 			c.Error, s.Errors = m, s.Errors+1
 		default:
@@ -221,7 +240,7 @@ func (out *exploreOutput) writeSARIF(w io.Writer, r *dirql.ExploreReport) error 
 func sarifOf(d *dirql.Discovery) sarifResult {
 	f := &d.Finding
 	x := sarifResult{RuleID: ruleID(f), Level: "error", Message: sarifText{f.Title + ": " + f.Text}, Fingerprints: map[string]string{"dirql/v1": d.Identity}}
-	if f.Unsupported {
+	if f.Unsupported || f.Minor {
 		x.Level = "note"
 	}
 	var at sarifLocation

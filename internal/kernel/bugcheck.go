@@ -166,13 +166,20 @@ func (t *Thread) addFinding(f Finding) {
 // site names the innermost routine of the driver and what it has called.
 func (t *Thread) site() string {
 	var service string
-	for i := len(t.stack) - 1; i >= 0; i-- {
-		switch f := &t.stack[i]; f.kind {
-		case serviceFrame:
+	for i := len(t.stack) - 1; i >= 0 && t.stack[i].kind != routineFrame; i-- {
+		if f := &t.stack[i]; f.kind == serviceFrame {
 			service = " in " + services[f.code].Name
-		case routineFrame:
-			return t.m.NameOf(f.code) + service
 		}
 	}
-	return service
+	return t.Routine() + service
+}
+
+// Routine names the innermost routine of the driver that runs, "" for none.
+func (t *Thread) Routine() string {
+	for i := len(t.stack) - 1; i >= 0; i-- {
+		if f := &t.stack[i]; f.kind == routineFrame {
+			return t.m.NameOf(f.code)
+		}
+	}
+	return ""
 }

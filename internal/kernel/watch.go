@@ -16,6 +16,9 @@ import (
 type Watch struct {
 	Visible *VisibleSet // nil: all accesses
 	Records []Record    // of the run so far, in their order
+	// Spots are accesses at which to look closer, for reports; Looks is what was seen.
+	Spots []Spot
+	Looks map[Spot]Look
 	// Visited, if set, is asked at each decision whether the present state was
 	// met before; the run ends there if so (Config.Visited).
 	Visited func(State) bool
@@ -213,6 +216,9 @@ func (t *Thread) access(o op, addr uint64, size int, write, locked bool, pc uint
 		}
 		w.Records = append(w.Records, Record{Kind: kind, Addr: home, PC: pc, Activation: f.id, Op: f.ops - 1, Size: o.size,
 			CPU: uint8(t.cpu), IRQL: t.IRQL(), Time: t.m.now})
+		if len(w.Spots) > 0 {
+			t.look(w, &w.Records[len(w.Records)-1])
+		}
 	}
 }
 
