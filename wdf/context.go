@@ -188,9 +188,6 @@ func (contextNames) Variable(_, _ uint64) (kernel.Place, bool) { return kernel.P
 func (s *Sys) freeContexts(i id) {
 	f := s.f
 	for n := f.objects[i].contexts; n != 0; n = f.contexts[n].next {
-		if o := &f.objects[i]; o.typ == TypeRequest {
-			f.m.SetSubject(f.contexts[n].addr, f.completedAbout(requestID(o.index)))
-		}
 		f.m.Mem.Free(f.contexts[n].addr, s.ActivationID())
 	}
 }

@@ -90,6 +90,8 @@ type request struct {
 	presented            bool     // it was so once: the callbacks of its attributes count
 	handler              Callback // to which it was presented, for reports
 	toldNoQueue          uint32   // activation that was told that it has no queue any more, for reports
+	formerBuffer         uint64   // that it had until it was completed, for reports
+	formerIRP            uint64   // the same
 	completed            bool     // its end has begun
 	cancelled            bool     // the framework knows that it is cancelled
 	marked               bool     // WdfRequestMarkCancelable
@@ -151,6 +153,22 @@ func (s *Sys) requestGone(h WDFREQUEST, rule, clause, text string) {
 // completions by two: who has a request of this callback, and until when.
 func (f *Framework) completedAbout(r requestID) string {
 	return "completed request|" + f.handlerName(r)
+}
+
+// subject is what a use of a block that belonged to a request is about, "" for
+// other blocks.
+func (f *Framework) subject(block uint64) string {
+	for i := range f.requests {
+		row := &f.requests[i]
+		mine := block == row.formerBuffer || block == row.formerIRP
+		for n := f.objects[row.object].contexts; n != 0 && row.object != 0; n = f.contexts[n].next {
+			mine = mine || f.contexts[n].addr == block
+		}
+		if mine {
+			return f.completedAbout(requestID(i))
+		}
+	}
+	return ""
 }
 
 // handlerName names the callback that got a request.

@@ -109,6 +109,7 @@ func NewFramework(m *kernel.Machine) *Framework {
 	f.registerThunks()
 	m.Attach(f)
 	m.SetNamer(contextNames{f})
+	m.SetSubjects(f.subject)
 	return f
 }
 

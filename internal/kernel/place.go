@@ -91,13 +91,9 @@ func (t *Thread) blockText(addr uint64) string {
 	return s + ")"
 }
 
-// SetSubject says what a use of a block after its end is about: see
-// Finding.About.
-func (m *Machine) SetSubject(block uint64, about string) { m.SetName(subjectOf(block), about) }
-
-// subjectOf is the key of a block's subject among the names: no object begins
-// there.
-func subjectOf(block uint64) uint64 { return block | 1 }
+// SetSubjects sets who knows what a use of a block after its end is about (see
+// Finding.About), other than its kind.
+func (m *Machine) SetSubjects(subject func(block uint64) string) { m.subject = subject }
 
 // freedAbout returns what a use of a freed block is about: all uses of blocks of
 // one kind come from their being freed too soon.
@@ -106,8 +102,10 @@ func (m *Machine) freedAbout(addr uint64) string {
 	if a == nil || !a.Freed {
 		return ""
 	}
-	if about := m.names[subjectOf(a.Addr)]; about != "" {
-		return about
+	if m.subject != nil {
+		if about := m.subject(a.Addr); about != "" {
+			return about
+		}
 	}
 	if _, ok := m.FieldOf(a.Addr, 1); ok {
 		return "freed block|" + m.names[a.Addr]
