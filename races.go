@@ -11,9 +11,11 @@ import (
 
 // Access is one of the two accesses of a data race.
 type Access struct {
-	Text  string   // "#5 DPC edu!EduEvtInterruptDpc, on processor 1 at DISPATCH_LEVEL, writes 4 bytes in edu!EduEvtInterruptDpc+0xD2"
-	Locks []string // that were held: spin locks and mutexes
-	Stack []string // activations and routines, innermost first
+	Text      string // "#5 DPC edu!EduEvtInterruptDpc, on processor 1 at DISPATCH_LEVEL, writes 4 bytes in edu!EduEvtInterruptDpc+0xD2"
+	Processor int
+	IRQL      uint8
+	Locks     []string // that were held: spin locks and mutexes
+	Stack     []string // activations and routines, innermost first
 
 	spot kernel.Spot
 }
@@ -54,7 +56,7 @@ func (r *rig) describe(f *Finding, c *race.Race, records []kernel.Record) {
 }
 
 func (r *rig) access(records []kernel.Record, a *kernel.Record) Access {
-	return Access{Text: r.accessText(records, a), spot: spotOf(a)}
+	return Access{Text: r.accessText(records, a), Processor: int(a.CPU), IRQL: a.IRQL, spot: spotOf(a)}
 }
 
 // common returns the bytes that two accesses share.

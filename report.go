@@ -144,7 +144,8 @@ func (f *Finding) facts() []report.Fact {
 		if len(a.Locks) > 0 {
 			locks = "holds " + strings.Join(a.Locks, ", ")
 		}
-		list = append(list, report.Fact{Name: name, Text: strings.Join(append([]string{a.Text + "; it " + locks}, a.Stack...), "\n")})
+		where := fmt.Sprintf("P%d at %s, %s", a.Processor, trace.LevelName(a.IRQL), locks)
+		list = append(list, report.Fact{Name: name, Text: strings.Join(append([]string{where}, a.Stack...), "\n")})
 	}
 	return append(list, report.Fact{Name: "proof", Text: f.Adjacent.String()})
 }

@@ -337,9 +337,13 @@ func (out *exploreOutput) coverage(r *dirql.ExploreReport, took time.Duration) {
 	}
 }
 
-// headline is the title of a finding, with the rule that it breaks.
+// headline is the title of a finding, with the rule that it breaks or with what
+// does not end.
 func headline(d *dirql.Discovery) string {
 	f := &d.Finding
+	if what, ok := strings.CutPrefix(d.Identity, "hang|"); ok {
+		return "hang: " + what
+	}
 	if f.Code == 0 || f.Rule == "" {
 		return f.Title
 	}

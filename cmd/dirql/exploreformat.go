@@ -53,13 +53,15 @@ type explorationFound struct {
 
 type explorationAccess struct {
 	Text  string   `json:"text"`
+	CPU   int      `json:"cpu"`
+	IRQL  uint8    `json:"irql"`
 	Locks []string `json:"locks,omitempty"`
 	Stack []string `json:"stack"`
 }
 
 func accessesJSON(f *dirql.Finding) (list []explorationAccess) {
 	for _, a := range f.Accesses {
-		list = append(list, explorationAccess{a.Text, a.Locks, a.Stack})
+		list = append(list, explorationAccess{a.Text, a.Processor, a.IRQL, a.Locks, a.Stack})
 	}
 	return list
 }

@@ -241,6 +241,8 @@ func (w *pathWalk) among(c *cType, offset uint64, depth int) part {
 	switch {
 	case found == 0 && bits.first != "":
 		return part{bits.text(), "." + bits.first, begins}
+	case found == 0 && offset >= c.size:
+		return part{fmt.Sprintf("+0x%X (behind its end)", offset), fmt.Sprintf("+0x%X", offset), padding}
 	case found == 0:
 		return part{fmt.Sprintf("+0x%X (padding)", offset), fmt.Sprintf("+0x%X", offset), padding}
 	case found > 1 && !strings.HasSuffix(best.text, unionMark):

@@ -54,6 +54,7 @@ func TestFields(t *testing.T) {
 				{"DEVICE_CONTEXT", 160, 8, "DEVICE_CONTEXT.Last", ""},
 				{"DEVICE_CONTEXT", 168, 8, "DEVICE_CONTEXT.Next", ""},
 				{"DEVICE_CONTEXT", 160, 16, "DEVICE_CONTEXT.Last and what follows", "DEVICE_CONTEXT.Last"},
+				{"COUNTERS", 56, 4, "COUNTERS+0x38 (behind its end)", "COUNTERS+0x38"},
 				{"DEVICE_CONTEXT", 200, 1, "DEVICE_CONTEXT.Data[24]", "DEVICE_CONTEXT.Data[]"},
 			} {
 				got, ok := table.Field(c.typ, c.offset, c.size)
