@@ -13,7 +13,7 @@ import (
 
 // Bounds on the search for such a run.
 const (
-	adjacentWalks = 32   // random runs
+	adjacentWalks = 16   // runs for one race
 	adjacentHeld  = 4096 // decisions at which an access is held back, in one run
 )
 

@@ -36,6 +36,10 @@ soon as it is found.
 A .sys file for which there is no scenario runs on unknown hardware: what its
 registers read and when it interrupts are decisions like the others.
 
+A mistake is one finding, in however many routines it is noticed; the list at the
+end names them. "Minor" are accesses to memory without order on one processor,
+where each is a single instruction; they do not count for the exit code.
+
 The same seed and number of runs give the same findings. A search that finds
 nothing has not shown that there is nothing: the last lines say what it covered.
 Ctrl-C ends it with the full report.
