@@ -157,8 +157,23 @@ func (d *needs) has(o ObjectID, property string) bool {
 		return d.arrived[o]
 	case "completions":
 		return d.completions[o]
+	case "unclaimed":
+		return d.unclaimed[o]
 	}
 	return true
+}
+
+// tells reports whether the state tells everything that a condition looks at.
+func (d *needs) tells(e *Expr) bool {
+	switch {
+	case e == nil:
+		return true
+	case e.Kind == ExprCount:
+		return d.count[e.List]
+	case e.Kind == ExprObserve && e.Object != NoObject && !d.has(e.Object, e.Property):
+		return false
+	}
+	return d.tells(e.X) && d.tells(e.Y)
 }
 
 func (d *needs) source(s *Source) {
@@ -213,8 +228,12 @@ func zeroed[T any](old []T, n int) []T {
 	return old
 }
 
+// changed tells the machine that the present step changes what can be observed.
+func (s *observations) changed() { s.m.Touch(kernel.Observed, 1, true) }
+
 // started notes that a run of an object's routine starts on a processor. The result identifies it for ended.
 func (s *observations) started(o ObjectID, cpu int) (run int) {
+	s.changed()
 	h := &s.runs[o]
 	h.starts++
 	h.procs = append(h.procs, uint8(cpu))
@@ -231,6 +250,7 @@ func (s *observations) started(o ObjectID, cpu int) (run int) {
 
 // ended notes that a run has returned.
 func (s *observations) ended(o ObjectID, cpu, run int) {
+	s.changed()
 	s.runs[o].ends++
 	for i := range s.relations {
 		if c := &s.test.Components[i].Source; c.Func == "rel" && (c.Object == o || c.Second == o) {
@@ -245,6 +265,7 @@ func (s *observations) ended(o ObjectID, cpu, run int) {
 
 // await notes that somebody waits for the end of the ISR call that begins on a processor now.
 func (s *observations) await(interrupt ObjectID, cpu int) (id int) {
+	s.changed()
 	s.lastAwaited++
 	s.awaited = append(s.awaited, awaitedCall{s.lastAwaited, interrupt, cpu})
 	return s.lastAwaited
