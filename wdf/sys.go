@@ -89,7 +89,6 @@ type Framework struct {
 
 	configSpace ConfigSpace // nil: none
 	pnpManager  PnpManager  // nil: none
-	dropped     func()      // see OnDropped
 	lower       func(LowerRequest) LowerAnswer
 
 	onConnection func(s *Sys, h WDFINTERRUPT, connected bool) // nil: nobody asks

@@ -276,15 +276,15 @@ func (t *Thread) registerWrite(v uint64, write func() (name string)) {
 	t.m.Trace.Events[at].Name = name
 }
 
-// ReadPort is the instruction IN of driver code: size bytes (1, 2 or 4) from I/O
-// space, a visible operation.
+// ReadPort is the instruction IN of driver code, READ_PORT_UCHAR and so on in Go:
+// size bytes (1, 2 or 4) from I/O space, a visible operation. Any IRQL.
 func (t *Thread) ReadPort(port uint32, size int) uint64 {
 	t.point(op{})
 	v, _ := t.registerRead(t.m.bus.ReadPort(port, size))
 	return v
 }
 
-// WritePort is the instruction OUT.
+// WritePort is the instruction OUT, WRITE_PORT_UCHAR and so on in Go.
 func (t *Thread) WritePort(port uint32, size int, v uint64) {
 	t.point(op{})
 	t.registerWrite(v, func() string { return t.m.bus.WritePort(port, size, v) })

@@ -44,7 +44,7 @@ func (m *Machine) Hash() State {
 	}
 	for i := range m.lines {
 		l := &m.lines[i]
-		b = words(b, l.sources, b2u(l.accepted)|b2u(l.masked)<<1, uint64(l.repeats))
+		b = words(b, l.sources, b2u(l.accepted)|b2u(l.masked)<<1|uint64(l.vector)<<8, uint64(l.repeats))
 	}
 	for i := range m.vectors {
 		if v := &m.vectors[i]; v.chain != 0 || v.passive {

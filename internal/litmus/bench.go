@@ -70,6 +70,7 @@ func newBench(t *Test, file *pe.File) (*bench, error) {
 	m.SetEnvironment(b)
 	m.SetBus(b)
 	b.prepare()
+	b.f.SetPnpManager(manager{})
 	b.watchConnections()
 	if file != nil {
 		b.guest, err = newGuest(b, file)
