@@ -160,10 +160,11 @@ type exploration struct {
 
 	rigs []*subject
 
-	// With a corpus: the schedules in it, the number of the first random run, how
-	// far the first worker has come, what was found before, what went wrong.
+	// With a corpus: the schedules in it, the number of the first random run, and of
+	// the first one that is not done, what was found before, what went wrong.
 	kept        []choice.Schedule
 	first, next int
+	workers     []int // number of the next random run of each worker
 	known       []*Discovery
 	failed      error
 
@@ -280,6 +281,10 @@ func (x *exploration) random(rigs []*subject) {
 		x.o.Runs = max(x.o.Runs-x.runs(), 1)
 	}
 	reports := make([]*explore.CampaignReport, len(rigs))
+	x.workers = make([]int, len(rigs))
+	for i := range rigs {
+		x.workers[i] = x.first + x.warm + i
+	}
 	var wait sync.WaitGroup
 	for i, rig := range rigs {
 		wait.Go(func() { reports[i] = x.work(i, len(rigs), rig) })
@@ -291,24 +296,25 @@ func (x *exploration) random(rigs []*subject) {
 // work is one worker: its own machine, each workers-th run.
 func (x *exploration) work(i, workers int, rig *subject) *explore.CampaignReport {
 	c := x.campaign(rig)
-	c.First, c.Every, c.Stop = x.first+x.warm+i, workers, x.stop
+	c.First, c.Every, c.Stop = x.workers[i], workers, x.stop
 	if x.o.Runs > 0 {
 		c.Runs = (x.o.Runs - i + workers - 1) / workers
 	}
-	if i == 0 {
-		c.Progress = func(r *explore.CampaignReport) { x.progress(r) }
-	}
+	c.Progress = func(r *explore.CampaignReport) { x.progress(i, r) }
 	return explore.Random(rig, c)
 }
 
-// progress tells how far the first worker has come.
-func (x *exploration) progress(r *explore.CampaignReport) {
+// progress notes how far a worker has come, and tells of the first one. The run
+// that a later exploration begins with is the first that is not done: it repeats
+// some where the others are ahead.
+func (x *exploration) progress(worker int, r *explore.CampaignReport) {
 	x.mu.Lock()
-	if x.next = r.Next; r.Runs%savedEvery == 0 {
+	x.workers[worker] = r.Next
+	if x.next = slices.Min(x.workers); r.Runs%savedEvery == 0 {
 		x.saveLocked(x.next)
 	}
 	x.mu.Unlock()
-	if x.o.Progress != nil {
+	if worker == 0 && x.o.Progress != nil {
 		x.o.Progress(x.report(append(slices.Clone(x.parts), r)))
 	}
 }
