@@ -81,3 +81,23 @@ func TestCorpusThatCannotBeWritten(t *testing.T) {
 		t.Errorf("%+v, %v", rep, err)
 	}
 }
+
+// With several workers, too, an exploration that goes on leaves no run out.
+func TestResumeWithSeveralWorkers(t *testing.T) {
+	c, err := dirql.OpenCorpus(filepath.Join(t.TempDir(), "corpus"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	explore := func() *dirql.ExploreReport {
+		rep, err := countScenario(1).Explore(t.Context(), dirql.ExploreOptions{Strategy: dirql.Random, Seed: 1, Runs: 50, Workers: 3, Corpus: c})
+		if err != nil {
+			t.Fatal(err)
+		}
+		return rep
+	}
+	first := explore()
+	c.Resume = true
+	if second := explore(); first.Runs != 50 || second.Earlier != 50 {
+		t.Errorf("%d runs, and %d were done before the second exploration", first.Runs, second.Earlier)
+	}
+}

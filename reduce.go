@@ -11,6 +11,7 @@ import (
 const (
 	minimiseRuns = 200 // to leave deviations out
 	fewerRuns    = 400 // to look for a schedule with fewer preemptions
+	graceRuns    = 20  // when the time is over
 )
 
 // reduced is a schedule that shows a finding, and what it costs.
@@ -38,7 +39,15 @@ func (s *subject) reduce(d *explore.Discovery, stop func() bool) reduced {
 	if d.Identity == noEnd {
 		limit /= 10 // each run takes as long as a run can
 	}
-	short, _ := explore.Minimise(d.Schedule, limit, shows)
+	grace := graceRuns
+	short, _ := explore.Minimise(d.Schedule, limit, func(schedule choice.Schedule) (choice.Schedule, bool) {
+		if stop() {
+			if grace--; grace < 0 {
+				return nil, false
+			}
+		}
+		return shows(schedule)
+	})
 	if again, ok := s.shows(d.Identity, short); ok {
 		best = again
 	}

@@ -44,7 +44,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | IoConnectInterruptEx with CONNECT_LINE_BASED or CONNECT_MESSAGE_BASED | with WDM drivers |
 | litmus drivers (imports from litmus.sys) in commands other than ` + "`dirql litmus --binary`" + ` | not planned: without its test such a driver does nothing |
 | detectors of lost events and lost wakeups (lost work shows as a hang); the lines "report" of litmus tests are not checked | the next step of the project |
-| names of variables and fields of C drivers in data races | the next step of the project |
+| instructions: x87, MMX, AVX and later (CPUID does not offer AVX), RDRAND, XSAVE, HLT, model-specific registers, descriptor tables, debug registers; internal/x86/INSTRUCTIONS.md lists what there is | when drivers need them |
 | more MSI-X messages than a DIRQL has vectors (16), GUID_MSIX_TABLE_CONFIG_INTERFACE | when drivers need them |
 
 ## Limits

@@ -107,8 +107,11 @@ func ReplayFile(t testing.TB, s *dirql.Scenario, path string) {
 		t.Errorf("%s\nthe run is that of %s", Text(rep, &rep.Findings[i]), path)
 		return
 	}
-	if err != nil {
+	switch {
+	case err != nil:
 		t.Logf("%s: %v; what it shows does not happen any more", path, err)
+	case len(rep.Findings) > 0: // the same run to the last event, so the same mistake
+		t.Errorf("%s\nthe run is that of %s, which calls the mistake %q: record it again", Text(rep, &rep.Findings[0]), path, p.Identity)
 	}
 }
 

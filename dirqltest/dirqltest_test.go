@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -60,6 +61,19 @@ func TestExplore(t *testing.T) {
 	dirqltest.ReplayFile(r, scenario(t, bad), kept)
 	if len(r.errors) != 1 || !strings.Contains(r.errors[0], "bug check 0x10D") {
 		t.Errorf("the run does not show the mistake: %s", r.errors)
+	}
+	text, err := os.ReadFile(kept)
+	if err != nil {
+		t.Fatal(err)
+	}
+	old := filepath.Join(t.TempDir(), "old.dirql")
+	if err := os.WriteFile(old, regexp.MustCompile(`(?m)^finding .*`).ReplaceAll(text, []byte("finding an old name")), 0o666); err != nil {
+		t.Fatal(err)
+	}
+	r = &recorder{TB: t}
+	dirqltest.ReplayFile(r, scenario(t, bad), old)
+	if len(r.errors) != 1 || !strings.Contains(r.errors[0], "record it again") {
+		t.Errorf("the mistake is called something else now: errors %s, logs %s", r.errors, r.logs)
 	}
 	r = &recorder{TB: t}
 	dirqltest.Explore(r, scenario(t, good), dirql.ExploreOptions{Runs: 20})

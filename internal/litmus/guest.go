@@ -222,7 +222,7 @@ func (g *guest) stray() string {
 		r := &g.watch.Records[i]
 		stack := g.m.Mem.Prot(r.Addr)&mem.Private != 0
 		if r.Kind.Access() && r.Kind != kernel.RecordRead && !stack && !g.watch.Visible.Has(r.Addr, r.Size) {
-			return fmt.Sprintf("%s writes %s, which is not an object of the test", g.m.NameOf(r.PC), g.m.MemoryText(r.Addr))
+			return fmt.Sprintf("%s writes %s, which is not an object of the test", g.m.NameOf(r.PC), g.m.MemoryText(r.Addr, uint64(r.Size)))
 		}
 	}
 	return ""
