@@ -12,6 +12,7 @@ import (
 
 	"github.com/dirql/dirql/internal/bind"
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/tidy"
 	_ "github.com/dirql/dirql/wdf" // registers its routines
 )
 
@@ -63,6 +64,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 func TestSupport(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(notYet)
+	clauses(t, &b)
 	names := kernel.ServiceNames()
 	slices.Sort(names)
 	framework := func(n string) bool { return strings.HasPrefix(n, "Wdf") }
@@ -83,6 +85,43 @@ func TestSupport(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(have), b.String()); diff != "" {
 		t.Errorf("docs/SUPPORT.md is not up to date; run: go test . -run TestSupport -update\n%s", diff)
+	}
+}
+
+// clauses writes which clauses of the specification have tests.
+func clauses(t *testing.T, b *strings.Builder) {
+	sections, err := tidy.Coverage(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.WriteString(`
+## Clauses with tests
+
+The clauses of [docs/spec/interrupts.md](spec/interrupts.md), and how many of them stand in the name of a test or in a table of
+tests. Every litmus test of [docs/spec/litmus.md](spec/litmus.md) is run.
+
+| section | clauses | with a test | without |
+|---|---|---|---|
+`)
+	var reasons []string
+	ids := map[string][]string{} // by reason
+	for _, s := range sections {
+		tested, without := 0, []string{}
+		for _, c := range s.Clauses {
+			if c.Tested {
+				tested++
+				continue
+			}
+			without = append(without, c.ID)
+			if ids[c.Reason] = append(ids[c.Reason], c.ID); len(ids[c.Reason]) == 1 {
+				reasons = append(reasons, c.Reason)
+			}
+		}
+		fmt.Fprintf(b, "| %s | %d | %d | %s |\n", s.Title, len(s.Clauses), tested, strings.Join(without, ", "))
+	}
+	b.WriteString("\n")
+	for _, r := range reasons {
+		fmt.Fprintf(b, "- %s: %s\n", strings.Join(ids[r], ", "), r)
 	}
 }
 

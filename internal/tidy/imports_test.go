@@ -57,7 +57,7 @@ var layers = []layer{
 		"internal/pe", "internal/bind"), tests: []string{"drivers/litmus"}},
 
 	{pkg: ".", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/report",
-		"internal/explain", "internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
+		"internal/explain", "internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/...", "internal/tidy"}},
 
 	{pkg: "dirqltest", imports: []string{"."}, tests: []string{"drivers/..."}},
 
