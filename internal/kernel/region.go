@@ -20,9 +20,13 @@ var (
 func (t *Thread) KeEnterCriticalRegion() {
 	t.Enter(svcKeEnterCriticalRegion)
 	t.checkRegionLevel(0x11A, svcKeEnterCriticalRegion)
+	t.enterCriticalRegion()
+	t.LeaveVoid()
+}
+
+func (t *Thread) enterCriticalRegion() {
 	t.criticalRegions++
 	t.driverRegions++
-	t.LeaveVoid()
 }
 
 // KeLeaveCriticalRegion undoes one KeEnterCriticalRegion; without one it is
@@ -30,13 +34,17 @@ func (t *Thread) KeEnterCriticalRegion() {
 func (t *Thread) KeLeaveCriticalRegion() {
 	t.Enter(svcKeLeaveCriticalRegion)
 	t.checkRegionLevel(0x11B, svcKeLeaveCriticalRegion)
+	t.leaveCriticalRegion()
+	t.LeaveVoid()
+}
+
+func (t *Thread) leaveCriticalRegion() {
 	if t.criticalRegions == 0 {
 		t.violation(Finding{Code: 0xC4, Rule: "CriticalRegions", Clause: "CriticalRegions", Params: [4]uint64{0x3E},
 			Text: "KeLeaveCriticalRegion without KeEnterCriticalRegion"})
 	}
 	t.criticalRegions--
 	t.driverRegions--
-	t.LeaveVoid()
 }
 
 func (t *Thread) checkRegionLevel(code uint64, s *Service) {
@@ -87,8 +95,9 @@ func (t *Thread) EnterRegion() { t.criticalRegions++ }
 func (t *Thread) LeaveRegion() { t.criticalRegions-- }
 
 // checkCallbackEnd stops a routine of a driver that returns with a spin lock held
-// or inside a region that it entered (rules SpinLock,
-// QueuedSpinLock, CriticalRegions, GuardedRegions).
+// or inside a region that it entered (rules SpinLock, QueuedSpinLock,
+// CriticalRegions, GuardedRegions), and reports a resource that it owns
+// (ExclusiveResourceAccess).
 func (t *Thread) checkCallbackEnd() {
 	n := len(t.stack)
 	e := &t.stack[n-1]
@@ -102,6 +111,7 @@ func (t *Thread) checkCallbackEnd() {
 			t.leftover(code, rule, "IRQL-15", routine, "holds "+t.m.lockName(h.addr))
 		}
 	}
+	t.checkResourcesLeft(n, t.m.NameOf(routine)+" returns")
 	if t.driverRegions != e.regions && !t.plainRegionCheck() {
 		t.leftover(0x00040003, "CriticalRegions", "CriticalRegions", routine, "is inside another number of critical regions than before")
 	}

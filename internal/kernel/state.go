@@ -104,7 +104,8 @@ func (m *Machine) Hash() State {
 // appendLocks appends the locks. Which activation took one is told by the depth
 // of the stack of its thread.
 func (m *Machine) appendLocks(b []byte) []byte {
-	b = words(b, uint64(len(m.held)), uint64(len(m.lockQueue)), uint64(len(m.owned)), uint64(len(m.lockUses)), uint64(len(m.orders)))
+	b = words(b, uint64(len(m.held)), uint64(len(m.lockQueue)), uint64(len(m.owned)), uint64(len(m.lockUses)), uint64(len(m.orders)),
+		uint64(len(m.resources)), uint64(len(m.resourceOwners)))
 	for i := range m.held {
 		h := &m.held[i]
 		b = words(b, h.addr, uint64(h.cpu)|uint64(h.thread)<<8|uint64(h.depth)<<32, uint64(h.kind)|uint64(h.old)<<8)
@@ -114,6 +115,10 @@ func (m *Machine) appendLocks(b []byte) []byte {
 	}
 	for _, o := range m.owned {
 		b = words(b, o.addr, uint64(o.thread)|uint64(o.depth)<<32, uint64(o.kind))
+	}
+	b = words(b, m.resources...)
+	for _, o := range m.resourceOwners {
+		b = words(b, o.addr, uint64(o.thread)|uint64(o.depth)<<32, uint64(o.count)|b2u(o.exclusive)<<32)
 	}
 	for _, u := range m.lockUses {
 		b = words(b, u.addr, uint64(u.kind))

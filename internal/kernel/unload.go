@@ -26,6 +26,7 @@ func (t *Thread) UnloadDriver(name string, from, to uint64) {
 		t.checkNotInUse(from, to, "a driver is unloaded", false)
 		t.checkNoRoutineIn(from, to)
 	}
+	t.checkResourcesIn(from, to, "a driver is unloaded")
 	for i := range m.interrupts {
 		if in := &m.interrupts[i]; in.connected && in.ServiceRoutine >= from && in.ServiceRoutine < to {
 			if f := m.code.find(in.ServiceRoutine); f == nil || !f.internal {
