@@ -192,6 +192,7 @@ type state struct {
 
 	objectTypes     uint64 // address of the OBJECT_TYPEs, 0: none yet
 	processorBlocks uint64 // address of the KPCRs, 0: none yet
+	cancelLock      uint64 // address of the cancel spin lock, 0: none yet
 }
 
 // New returns a machine whose processors are idle at PASSIVE_LEVEL.

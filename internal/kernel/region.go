@@ -95,7 +95,7 @@ func (t *Thread) EnterRegion() { t.criticalRegions++ }
 func (t *Thread) LeaveRegion() { t.criticalRegions-- }
 
 // checkCallbackEnd stops a routine of a driver that returns with a spin lock held
-// or inside a region that it entered (rules SpinLock, QueuedSpinLock,
+// or inside a region that it entered (rules SpinLock, QueuedSpinLock, CancelSpinLock,
 // CriticalRegions, GuardedRegions), and reports a resource that it owns
 // (ExclusiveResourceAccess).
 func (t *Thread) checkCallbackEnd() {
@@ -104,11 +104,15 @@ func (t *Thread) checkCallbackEnd() {
 	routine := e.code
 	for i := range t.m.held {
 		if h := &t.m.held[i]; h.kind != frameworkLock && h.thread == t.id && h.depth > n {
-			code, rule := uint64(0x00040009), "SpinLock"
-			if h.kind == queuedLock {
-				code, rule = 0x00040006, "QueuedSpinLock"
+			what := "holds " + t.m.lockName(h.addr)
+			switch h.kind {
+			case cancelLock: // no code is documented
+				t.Report(Finding{Rule: "CancelSpinLock", Clause: "IRQL-15", Text: t.m.NameOf(routine) + " returns and " + what})
+			case queuedLock:
+				t.leftover(0x00040006, "QueuedSpinLock", "IRQL-15", routine, what)
+			default:
+				t.leftover(0x00040009, "SpinLock", "IRQL-15", routine, what)
 			}
-			t.leftover(code, rule, "IRQL-15", routine, "holds "+t.m.lockName(h.addr))
 		}
 	}
 	t.checkResourcesLeft(n, t.m.NameOf(routine)+" returns")

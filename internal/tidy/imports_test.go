@@ -69,6 +69,7 @@ var layers = []layer{
 	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers/seh", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers/edu", imports: []string{".", "device", "wdf"}},
+	{pkg: "drivers/rules", tests: []string{".", "device"}},
 	{pkg: "drivers/selftest", imports: []string{".", "drivers/edu"}},
 	{pkg: "drivers/dpc", tests: []string{"drivers/selftest"}},
 	{pkg: "drivers/resource", tests: []string{"drivers/selftest"}},
