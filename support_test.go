@@ -42,7 +42,6 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | internal I/O controls of other methods than METHOD_BUFFERED, WdfDeviceIoBufferedOrDirect, MmProbeAndLockPages by a driver, partial MDLs | when drivers need them |
 | I/O targets other than the default one and its requests, their states (WdfIoTargetStop and so on), USB | when drivers need them |
 | IRPs of drivers without the framework: IoCompleteRequest, IoStartNextPacket, IoSetCancelRoutine, and the rules about them | with WDM drivers |
-| IoConnectInterruptEx with CONNECT_LINE_BASED or CONNECT_MESSAGE_BASED | with WDM drivers |
 | litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | the next step of the project |
 | detectors of lost events and lost wakeups (lost work shows as a hang); the lines "report" of litmus tests are not checked | the next step of the project |
 | partial-order reduction (DPOR): an exhaustive search goes through every state once instead | when scenarios need it |

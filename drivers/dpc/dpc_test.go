@@ -14,8 +14,8 @@ func TestKernelRoutines(t *testing.T) {
 		{File: "testdata/unload-dpc.sys", Title: "bug check 0xC7 TIMER_OR_DPC_INVALID (0x1,", Bare: "bug check 0xD4"},
 		{File: "testdata/unload-work.sys", Title: "bug check 0xCE", Bare: "bug check 0xCE"},
 		{File: "testdata/queue-twice.sys", Title: "bug check 0x96", Bare: "bug check 0x96"},
-		{File: "testdata/threaded-lock.sys", Title: "bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0x40,", Bare: "IRQL"},
-		{File: "testdata/lock-order.sys", Title: "bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0x1001,", Bare: selftest.Good},
-		{File: "testdata/hold-lock.sys", Title: "bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0x40009,", Bare: "SpinLock"},
+		{File: "testdata/threaded-lock.sys", Title: selftest.Violation + "(0x40,", Bare: "IRQL"},
+		{File: "testdata/lock-order.sys", Title: selftest.Violation + "(0x1001,", Bare: selftest.Good},
+		{File: "testdata/hold-lock.sys", Title: selftest.Violation + "(0x40009,", Bare: "SpinLock"},
 	})
 }

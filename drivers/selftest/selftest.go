@@ -1,5 +1,5 @@
-// Package selftest runs drivers that test themselves in DriverEntry, and their
-// variants with one mistake each.
+// Package selftest runs driver files in tests: drivers that test themselves in
+// DriverEntry, and their variants with one mistake each.
 package selftest
 
 import (
@@ -15,6 +15,9 @@ import (
 // device in the end.
 const Good = "start failed"
 
+// Violation begins the title of a finding of Driver Verifier; parameter 1 follows.
+const Violation = "bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION "
+
 // Case is a driver and how its run ends.
 type Case struct {
 	File  string
@@ -22,8 +25,7 @@ type Case struct {
 	Bare  string // the same with Driver Verifier off; "" is not run
 }
 
-// Check runs drivers with the edu device, each twice: the same findings and the same
-// bytes.
+// Check runs drivers with the edu device.
 func Check(t *testing.T, cases []Case) {
 	for _, c := range cases {
 		t.Run(c.File, func(t *testing.T) { check(t, c.File, c.Title, dirql.Profile{}) })
@@ -34,10 +36,7 @@ func Check(t *testing.T, cases []Case) {
 }
 
 func check(t *testing.T, file, title string, profile dirql.Profile) {
-	r, first := run(t, file, profile)
-	if _, second := run(t, file, profile); first != second {
-		t.Error("two equal runs have different traces")
-	}
+	r := Twice(t, edu.Scenario, file, dirql.Options{Processors: 2, Profile: profile})
 	found := false
 	for _, f := range r.Findings {
 		if f.Title == Good && !strings.Contains(f.Text, "STATUS_NOT_SUPPORTED") {
@@ -50,13 +49,23 @@ func check(t *testing.T, file, title string, profile dirql.Profile) {
 	}
 }
 
-func run(t *testing.T, file string, profile dirql.Profile) (*dirql.Report, string) {
-	s := edu.Scenario()
+// Twice runs a driver file in a scenario, two times: the same bytes.
+func Twice(t *testing.T, scenario func() *dirql.Scenario, file string, o dirql.Options) *dirql.Report {
+	t.Helper()
+	r, first := run(t, scenario(), file, o)
+	if _, second := run(t, scenario(), file, o); first != second {
+		t.Error("two equal runs have different traces")
+	}
+	return r
+}
+
+func run(t *testing.T, s *dirql.Scenario, file string, o dirql.Options) (*dirql.Report, string) {
+	t.Helper()
 	var err error
 	if s.Driver, err = dirql.LoadDriver(file); err != nil {
 		t.Fatal(err)
 	}
-	r, err := s.Run(dirql.Options{Processors: 2, Profile: profile})
+	r, err := s.Run(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -65,4 +74,25 @@ func run(t *testing.T, file string, profile dirql.Profile) (*dirql.Report, strin
 		t.Fatal(err)
 	}
 	return r, trace.String()
+}
+
+// Finds checks the findings of a run: the first one has a title that begins so, and a
+// rule; without a title there are none.
+func Finds(t *testing.T, r *dirql.Report, title, rule string) {
+	t.Helper()
+	switch {
+	case title == "":
+		for _, f := range r.Findings {
+			t.Errorf("%s: %s %q", f.Title, f.Text, f.Stack)
+		}
+		if !strings.HasPrefix(r.End, "done") {
+			t.Errorf("the run ended: %s", r.End)
+		}
+	case len(r.Findings) == 0:
+		t.Errorf("nothing was found; the run ended: %s", r.End)
+	default:
+		if f := r.Findings[0]; !strings.HasPrefix(f.Title, title) || f.Rule != rule {
+			t.Errorf("got %s, rule %q: %s", f.Title, f.Rule, f.Text)
+		}
+	}
 }

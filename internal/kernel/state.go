@@ -54,7 +54,7 @@ func (m *Machine) Hash() State {
 	for i := range m.interrupts {
 		in := &m.interrupts[i]
 		b = words(b, uint64(in.next), b2u(in.connected)|b2u(in.inactive)<<1|uint64(uint8(in.running))<<8, in.ServiceRoutine,
-			in.Context, in.Affinity, in.SpinLock)
+			in.Context, in.Affinity, in.SpinLock, in.set)
 	}
 	for i := range m.timed {
 		e := &m.timed[i]

@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"github.com/dirql/dirql/device"
+	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/wdf"
 )
 
 // messageAddress is where message-signalled interrupts are written to.
-const messageAddress = 0xFEE00000
+const messageAddress = kernel.MessageAddress
 
 // assign gives the function its addresses and interrupts, once: rebalancing
 // does not change them.

@@ -69,10 +69,11 @@ var layers = []layer{
 	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers/seh", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers/edu", imports: []string{".", "device", "wdf"}},
-	{pkg: "drivers/rules", tests: []string{".", "device"}},
 	{pkg: "drivers/selftest", imports: []string{".", "drivers/edu"}},
 	{pkg: "drivers/dpc", tests: []string{"drivers/selftest"}},
 	{pkg: "drivers/resource", tests: []string{"drivers/selftest"}},
+	{pkg: "drivers/rules", tests: []string{".", "device", "drivers/selftest"}},
+	{pkg: "drivers/connect", tests: []string{".", "device", "drivers/selftest"}},
 	{pkg: "drivers", imports: []string{".", "drivers/..."}}, // the list of them
 	{pkg: "cmd/dirql", imports: []string{".", "internal/explain", "internal/litmus", "internal/pe", "internal/report", "internal/trace", "drivers/..."}},
 
