@@ -60,7 +60,7 @@ type Config struct {
 	MaxSteps   uint64        // bound on scheduling points; default 10 million
 	MaxTime    uint64        // bound on virtual time, ns; default one hour
 	// QuantumEnd lets a thread be preempted by one of equal priority at any
-	// point instead of at clock ticks only.
+	// point instead of at clock ticks and where it yields only.
 	QuantumEnd bool
 	// TicksLast makes clock ticks come only when nothing else can happen, not
 	// even an event of the environment.
