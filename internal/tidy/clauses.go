@@ -6,6 +6,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 )
 
@@ -65,7 +66,7 @@ func Coverage(root string) ([]Section, error) {
 		s := &sections[len(sections)-1]
 		s.Clauses = append(s.Clauses, coverageOf(m[2], names))
 	}
-	return sections, nil
+	return slices.DeleteFunc(sections, func(s Section) bool { return len(s.Clauses) == 0 }), nil
 }
 
 func coverageOf(id, names string) Clause {

@@ -3,6 +3,7 @@ package tidy
 import (
 	"os"
 	"regexp"
+	"strings"
 	"testing"
 )
 
@@ -63,6 +64,36 @@ func litmusClauses(t *testing.T) (ids []string) {
 		t.Fatalf("the catalogue names only %d clauses", len(ids))
 	}
 	return ids
+}
+
+// TestDecisionsAreExplained checks that section 16 of the specification has a row for
+// each clause with the status [T].
+func TestDecisionsAreExplained(t *testing.T) {
+	text, err := os.ReadFile("../../docs/spec/interrupts.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	clauses, decisions, found := strings.Cut(string(text), "\n## 16. ")
+	if !found {
+		t.Fatal("the specification has no section 16")
+	}
+	decided := map[string]bool{}
+	for _, part := range regexp.MustCompile(`(?m)^\*\*[A-Z]+-\d+`).FindAllStringIndex(clauses, -1) {
+		id, rest := clauses[part[0]+2:part[1]], clauses[part[1]:]
+		if end := regexp.MustCompile(`(?m)^(\*\*[A-Z]+-\d+|## )`).FindStringIndex(rest); end != nil {
+			rest = rest[:end[0]]
+		}
+		if decided[id] = strings.Contains(rest, "[T]"); decided[id] && !regexp.MustCompile(`(?m)^\| (.*, )?`+id+`[ ,]`).MatchString(decisions) {
+			t.Errorf("clause %s is decided by the tool [T], and section 16 does not say why", id)
+		}
+	}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([A-Z]+-\d+(?:, [A-Z]+-\d+)*) \|`).FindAllStringSubmatch(decisions, -1) {
+		for id := range strings.SplitSeq(row[1], ", ") {
+			if !decided[id] {
+				t.Errorf("section 16 explains %s, which has no [T]", id)
+			}
+		}
+	}
 }
 
 // A clause is found under its id only: not under that of a longer number or group.
