@@ -163,6 +163,7 @@ type state struct {
 	threadSeq      uint64
 	dpcSeq         uint64
 	nextTick       uint64
+	resolution     timerResolution
 	stepsInRow     uint64 // steps of the same processor since another one could have stepped
 	procs          []processor
 	held           []heldLock

@@ -36,6 +36,7 @@ func (m *Machine) Hash() State {
 	if !m.cfg.TicksLast || slices.ContainsFunc(m.procs, func(p processor) bool { return len(p.dpc.timers) > 0 }) {
 		b = words(b, m.now)
 	}
+	b = words(b, m.resolution.ticks, uint64(m.resolution.requests))
 	b = words(b, uint64(len(m.threads)), uint64(len(m.interrupts)), uint64(len(m.timed)),
 		uint64(len(m.work)), uint64(len(m.later)), uint64(len(m.ownedEvents)), uint64(len(m.windows)), uint64(len(m.gone)), uint64(len(m.findings)))
 	b = m.appendLocks(b)
