@@ -10,6 +10,7 @@
  *   BUG_STILL_CONNECTED     the interrupt is not disconnected
  *   BUG_WRONG_VERSION       it is disconnected as what was asked for, not as what was made
  *   BUG_TWICE               it is disconnected twice
+ *   BUG_DIVIDE              an exception in the service routine
  */
 
 #include <ntddk.h>
@@ -136,6 +137,9 @@ Service(PKINTERRUPT Interrupt, PVOID ServiceContext)
     if (causes == 0 || causes == 0xFFFFFFFF || ServiceContext != registers) {
         return FALSE;
     }
+#ifdef BUG_DIVIDE
+    causes /= READ_REGISTER_ULONG(Register(EDU_RAISE)) + 1;
+#endif
     WRITE_REGISTER_ULONG(Register(EDU_ACKNOWLEDGE), causes);
     KeInsertQueueDpc(&dpc, Interrupt, NULL);
     return TRUE;

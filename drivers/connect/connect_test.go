@@ -40,6 +40,7 @@ func TestINT25Connect(t *testing.T) {
 		{"testdata/wrong-version.sys", false, "interrupt object", "interrupt object"},
 		{"testdata/twice.sys", false, "bug check 0xCC", "use after free"},
 		{"testdata/twice.sys", true, "bug check 0xCC", "use after free"},
+		{"testdata/divide.sys", true, "bug check 0x3D", "exception"},
 	} {
 		for _, processors := range []int{1, 2} {
 			t.Run(fmt.Sprint(c.file, " messages ", c.messages, " ", processors), func(t *testing.T) {

@@ -102,6 +102,30 @@ Wait(PVOID Object)
     return KeWaitForSingleObject(Object, Executive, KernelMode, FALSE, NULL);
 }
 
+#ifdef BUG_WAIT_DPC
+static VOID
+Waiting(struct _KDPC *Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2)
+{
+    (void)Dpc;
+    (void)DeferredContext;
+    (void)SystemArgument1;
+    (void)SystemArgument2;
+    Wait(&never);
+}
+#endif
+
+#ifdef BUG_WORK_LEVEL
+/* Raised is a worker routine that returns at DISPATCH_LEVEL. */
+static VOID
+Raised(PVOID Parameter)
+{
+    KIRQL old;
+
+    KeSetEvent(Parameter, IO_NO_INCREMENT, FALSE);
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
+}
+#endif
+
 /* Dpcs tries ordinary and threaded DPCs and the watchdog's answer. */
 static NTSTATUS
 Dpcs(VOID)
@@ -204,6 +228,27 @@ DriverEntry(IN PDRIVER_OBJECT DriverObject, IN PUNICODE_STRING RegistryPath)
     KeReleaseSpinLock(&third, old);
 #elif defined(BUG_HOLD_LOCK)
     KeAcquireSpinLock(&lock, &old);
+#elif defined(BUG_MUTEX_TWICE)
+    static FAST_MUTEX mutex;
+    ExInitializeFastMutex(&mutex);
+    ExAcquireFastMutex(&mutex);
+    ExAcquireFastMutex(&mutex);
+#elif defined(BUG_FREE_TWICE)
+    PVOID block = ExAllocatePool2(POOL_FLAG_NON_PAGED, 16, 'cpdP');
+    ExFreePoolWithTag(block, 'cpdP');
+    ExFreePoolWithTag(block, 'cpdP');
+#elif defined(BUG_CLOCK)
+    KeRaiseIrql(HIGH_LEVEL, &old);
+    for (;;) {
+        KeStallExecutionProcessor(50);
+    }
+#elif defined(BUG_WAIT_DPC)
+    KeInitializeDpc(&ordinary, Waiting, NULL);
+    KeInsertQueueDpc(&ordinary, NULL, NULL);
+#elif defined(BUG_WORK_LEVEL)
+    item.WorkerRoutine = Raised;
+    ExQueueWorkItem(&item, 1);
+    Wait(&done);
 #endif
     return NT_SUCCESS(status) ? STATUS_NOT_SUPPORTED : status;
 }

@@ -17,5 +17,10 @@ func TestKernelRoutines(t *testing.T) {
 		{File: "testdata/threaded-lock.sys", Title: selftest.Violation + "(0x40,", Bare: "IRQL"},
 		{File: "testdata/lock-order.sys", Title: selftest.Violation + "(0x1001,", Bare: selftest.Good},
 		{File: "testdata/hold-lock.sys", Title: selftest.Violation + "(0x40009,", Bare: "SpinLock"},
+		{File: "testdata/mutex-twice.sys", Title: selftest.Violation + "(0x1000,", Bare: "bug check 0xBF"},
+		{File: "testdata/free-twice.sys", Title: selftest.Violation + "(0x13,", Bare: "bug check 0xC2"},
+		{File: "testdata/clock.sys", Title: "bug check 0x101", Bare: "bug check 0x101"},
+		{File: "testdata/wait-dpc.sys", Title: selftest.Violation + "(0x121,", Bare: "bug check 0xB8"},
+		{File: "testdata/work-level.sys", Title: "bug check 0xE1", Bare: "bug check 0xE1"},
 	})
 }

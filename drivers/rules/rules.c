@@ -1,8 +1,8 @@
 //go:build ignore
 
 /*
- * A KMDF driver, built as a checked one (DBG), that keeps the rules CancelSpinLock,
- * SpinLockSafe and PagedCode: each I/O control calls a routine that may be paged out,
+ * A KMDF driver, built as a checked one (DBG), that keeps rules of which no other
+ * driver here is an example: each I/O control calls a routine that may be paged out,
  * takes the cancel spin lock and gives it back, and is completed under no lock. Each
  * macro BUG_... breaks one of them.
  *
@@ -12,6 +12,12 @@
  *   BUG_COMPLETE_LOCKED     the request is completed under a spin lock
  *   BUG_PAGED_CODE          the routine is called at DISPATCH_LEVEL; PAGED_CODE is NT_ASSERT
  *   BUG_PAGED_CODE_OLD      the same with ASSERT, as drivers for Windows XP have it
+ *   BUG_COMPLETE_DIRQL      the request is completed above DISPATCH_LEVEL
+ *   BUG_KEEP_REQUEST        it is never completed, also when the device leaves D0
+ *   BUG_DIVIDE              an exception that nobody handles, in the thread of the application
+ *   BUG_LEAK                pool is not freed
+ *   BUG_EVENT_LEVEL         a named event is made at DISPATCH_LEVEL
+ *   BUG_WMI_LEVEL           WMI is asked for at DISPATCH_LEVEL
  */
 
 #define DBG 1
@@ -31,6 +37,8 @@
 
 NTKERNELAPI VOID IoAcquireCancelSpinLock(KIRQL *Irql);
 NTKERNELAPI VOID IoReleaseCancelSpinLock(KIRQL Irql);
+NTKERNELAPI PKEVENT IoCreateNotificationEvent(PUNICODE_STRING EventName, PHANDLE EventHandle);
+NTKERNELAPI NTSTATUS IoWMIRegistrationControl(PDEVICE_OBJECT DeviceObject, ULONG Action);
 NTSYSAPI VOID RtlAssert(PVOID FailedAssertion, PVOID FileName, ULONG LineNumber, PCHAR Message);
 
 DRIVER_INITIALIZE DriverEntry;
@@ -68,6 +76,22 @@ Pageable(VOID)
     count++;
 }
 
+/* Locked is what is done under the spin lock. */
+static VOID
+Locked(VOID)
+{
+#if defined(BUG_PAGED_CODE) || defined(BUG_PAGED_CODE_OLD)
+    Pageable();
+#elif defined(BUG_EVENT_LEVEL)
+    UNICODE_STRING name = {0, 0, NULL};
+    HANDLE handle;
+    IoCreateNotificationEvent(&name, &handle);
+#elif defined(BUG_WMI_LEVEL)
+    IoWMIRegistrationControl(NULL, 1);
+#endif
+    count++;
+}
+
 static VOID
 RulesEvtIoDeviceControl(
     IN WDFQUEUE Queue,
@@ -83,15 +107,26 @@ RulesEvtIoDeviceControl(
     UNREFERENCED_PARAMETER(OutputBufferLength);
     UNREFERENCED_PARAMETER(InputBufferLength);
     UNREFERENCED_PARAMETER(IoControlCode);
+    UNREFERENCED_PARAMETER(Request);
 
     Pageable();
     Cancelable();
-    KeAcquireSpinLock(&lock, &old);
-    count++;
-#if defined(BUG_PAGED_CODE) || defined(BUG_PAGED_CODE_OLD)
-    Pageable();
+#ifdef BUG_DIVIDE
+    count /= (ULONG)InputBufferLength;
 #endif
-#ifdef BUG_COMPLETE_LOCKED
+#ifdef BUG_LEAK
+    ExAllocatePool2(POOL_FLAG_NON_PAGED, 16, 'eluR');
+#endif
+    KeAcquireSpinLock(&lock, &old);
+    Locked();
+#if defined(BUG_KEEP_REQUEST)
+    KeReleaseSpinLock(&lock, old);
+#elif defined(BUG_COMPLETE_DIRQL)
+    KeReleaseSpinLock(&lock, old);
+    KeRaiseIrql(5, &old);
+    WdfRequestComplete(Request, STATUS_SUCCESS);
+    KeLowerIrql(old);
+#elif defined(BUG_COMPLETE_LOCKED)
     WdfRequestComplete(Request, STATUS_SUCCESS);
     KeReleaseSpinLock(&lock, old);
 #else

@@ -8,10 +8,13 @@ import (
 	"github.com/dirql/dirql/drivers/selftest"
 )
 
-// scenario sends two I/O controls to a driver.
+// scenario sends two I/O controls to a driver, and later powers the device down.
 func scenario() *dirql.Scenario {
 	return &dirql.Scenario{Name: "rules", Device: dirql.Device{Model: func() device.Model { return device.NewEdu() }},
-		Phases: []dirql.Phase{{Name: "rules", Applications: []dirql.Application{{Name: "rules.exe", Run: func(a *dirql.App) {
+		Phases: []dirql.Phase{{Name: "rules", System: func(s *dirql.System) {
+			s.Sleep(1_000_000)
+			s.PowerDown()
+		}, Applications: []dirql.Application{{Name: "rules.exe", Run: func(a *dirql.App) {
 			for range 2 {
 				if _, st := a.DeviceIoControl(0x222000, nil, 0); st != 0 {
 					a.Errorf("the I/O control ends with 0x%X", uint32(st))
@@ -27,7 +30,7 @@ func TestRules(t *testing.T) {
 	for _, c := range []struct {
 		file    string
 		profile dirql.Profile
-		title   string // of the first finding, "" for none
+		title   string // of a finding, "" for none
 		rule    string
 	}{
 		{"rules.sys", dirql.Profile{}, "", ""},
@@ -42,6 +45,13 @@ func TestRules(t *testing.T) {
 		{"testdata/complete-locked.sys", advice, "SpinLockSafe", "SpinLockSafe"},
 		{"testdata/paged-code.sys", dirql.Profile{}, "bug check 0x1E KMODE_EXCEPTION_NOT_HANDLED (0xC0000420,", "PagedCode"},
 		{"testdata/paged-code-old.sys", dirql.Profile{}, "bug check 0x1E KMODE_EXCEPTION_NOT_HANDLED (0x80000003,", "PagedCode"},
+		{"testdata/complete-dirql.sys", dirql.Profile{}, "KmdfIrql2", "KmdfIrql2"},
+		{"testdata/complete-dirql.sys", dirql.Profile{}, "bug check 0xC9 DRIVER_VERIFIER_IOMANAGER_VIOLATION (0xE, 0x5,", ""},
+		{"testdata/keep-request.sys", dirql.Profile{}, "bug check 0x9F DRIVER_POWER_STATE_FAILURE (0x3,", ""},
+		{"testdata/divide.sys", dirql.Profile{}, "bug check 0x3B SYSTEM_SERVICE_EXCEPTION (0xC0000094,", "exception"},
+		{"testdata/leak.sys", dirql.Profile{}, selftest.Violation + "(0x62,", "pool leak"},
+		{"testdata/event-level.sys", dirql.Profile{}, selftest.Violation + "(0x2000D,", "IrqlIoPassive4"},
+		{"testdata/wmi-level.sys", dirql.Profile{}, selftest.Violation + "(0x2000E,", "IrqlIoPassive5"},
 	} {
 		t.Run(c.file+" "+c.profile.String(), func(t *testing.T) {
 			selftest.Finds(t, selftest.Twice(t, scenario, c.file, dirql.Options{Profile: c.profile}), c.title, c.rule)

@@ -76,23 +76,23 @@ func run(t *testing.T, s *dirql.Scenario, file string, o dirql.Options) (*dirql.
 	return r, trace.String()
 }
 
-// Finds checks the findings of a run: the first one has a title that begins so, and a
-// rule; without a title there are none.
+// Finds checks the findings of a run: one has a title that begins so, and a rule;
+// without a title there are none.
 func Finds(t *testing.T, r *dirql.Report, title, rule string) {
 	t.Helper()
-	switch {
-	case title == "":
+	if title != "" {
 		for _, f := range r.Findings {
-			t.Errorf("%s: %s %q", f.Title, f.Text, f.Stack)
+			if strings.HasPrefix(f.Title, title) && f.Rule == rule {
+				return
+			}
 		}
-		if !strings.HasPrefix(r.End, "done") {
-			t.Errorf("the run ended: %s", r.End)
-		}
-	case len(r.Findings) == 0:
-		t.Errorf("nothing was found; the run ended: %s", r.End)
-	default:
-		if f := r.Findings[0]; !strings.HasPrefix(f.Title, title) || f.Rule != rule {
-			t.Errorf("got %s, rule %q: %s", f.Title, f.Rule, f.Text)
-		}
+		t.Errorf("findings %+v, want %s, rule %q; the run ended: %s", r.Findings, title, rule, r.End)
+		return
+	}
+	for _, f := range r.Findings {
+		t.Errorf("%s: %s %q", f.Title, f.Text, f.Stack)
+	}
+	if !strings.HasPrefix(r.End, "done") {
+		t.Errorf("the run ended: %s", r.End)
 	}
 }
