@@ -61,8 +61,13 @@ const (
 	// although the last one could) and interrupts (an event comes although a
 	// processor could go on).
 	Bounded
-	// Exhaustive runs every schedule.
+	// Exhaustive runs every schedule; it recognises states that it met before.
 	Exhaustive
+	// Reduced runs every schedule, one of those that differ in the order of
+	// independent steps only: dynamic partial-order reduction. It is the better one
+	// where processors have much to do that does not concern the others, and
+	// Exhaustive where interrupts come at many places.
+	Reduced
 )
 
 // autoRuns bounds the runs of each systematic search that Auto tries, where
@@ -166,6 +171,9 @@ func (x *exploration) systematic(rig *subject) bool {
 	case Exhaustive:
 		x.search(rig, all, limit{runs: x.o.Runs})
 		return true
+	case Reduced:
+		x.reduced(rig)
+		return true
 	case Bounded:
 		x.search(rig, explore.Bounds{Preemptions: x.o.Preemptions, Interrupts: x.o.Interrupts}, limit{runs: x.o.Runs})
 		return true
@@ -233,6 +241,15 @@ func (x *exploration) search(rig *subject, b explore.Bounds, l limit) bool {
 		x.covered = coveredText(b)
 	}
 	return r.Complete
+}
+
+// reduced runs the search with partial-order reduction.
+func (x *exploration) reduced(rig *subject) {
+	r := explore.Reduced{Runs: x.o.Runs, Stop: x.stop, New: func(d *explore.Discovery) { x.discover(rig, d) }}.Run(rig)
+	x.parts = append(x.parts, r)
+	if r.Complete {
+		x.covered = coveredText(explore.Unbounded)
+	}
 }
 
 func coveredText(b explore.Bounds) string {

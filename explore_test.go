@@ -11,6 +11,7 @@ import (
 	"github.com/dirql/dirql"
 	"github.com/dirql/dirql/device"
 	"github.com/dirql/dirql/drivers/edu"
+	races "github.com/dirql/dirql/drivers/edu-races"
 	"github.com/dirql/dirql/wdf"
 )
 
@@ -342,5 +343,36 @@ func TestExampleSurvivesFaults(t *testing.T) {
 	}
 	if _, err := dirql.ParseFaults("fire"); err == nil {
 		t.Error("fire is no fault")
+	}
+}
+
+// Both searches of every schedule find the same, by different ways: one
+// recognises states, the other one knows which steps are independent.
+func TestExhaustiveSearchesAgree(t *testing.T) {
+	for _, c := range []struct {
+		s          *dirql.Scenario
+		processors int
+	}{{edu.Scenario(), 2}, {edu.Scenario(), 1}, {races.Scenario(), 1}} {
+		s := c.s
+		var found [2][]string
+		var runs [2]int
+		for i, strategy := range []dirql.Strategy{dirql.Exhaustive, dirql.Reduced} {
+			rep, err := s.Explore(t.Context(), dirql.ExploreOptions{Processors: c.processors, Strategy: strategy})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if rep.Covered != "every schedule" {
+				t.Errorf("%s, strategy %d: covered %q", s.Name, strategy, rep.Covered)
+			}
+			for _, d := range rep.Discoveries {
+				found[i] = append(found[i], d.Identity)
+			}
+			slices.Sort(found[i])
+			runs[i] = rep.Runs
+		}
+		if !slices.Equal(found[0], found[1]) {
+			t.Errorf("%s: %d runs find\n%s\n%d runs with reduction\n%s", s.Name, runs[0], strings.Join(found[0], "\n"), runs[1], strings.Join(found[1], "\n"))
+		}
+		t.Logf("%s: %d findings, %d runs, %d with reduction", s.Name, len(found[0]), runs[0], runs[1])
 	}
 }

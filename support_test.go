@@ -44,7 +44,6 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | IRPs of drivers without the framework: IoCompleteRequest, IoStartNextPacket, IoSetCancelRoutine, and the rules about them | with WDM drivers |
 | litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | the next step of the project |
 | detectors of lost events and lost wakeups (lost work shows as a hang); the lines "report" of litmus tests are not checked | the next step of the project |
-| partial-order reduction (DPOR): an exhaustive search goes through every state once instead | when scenarios need it |
 | names of variables and fields of C drivers in data races | the next step of the project |
 | MSI-X (a driver that asks for messages gets MSI), port I/O by drivers in Go, string port I/O (INS, OUTS) | when drivers need them |
 

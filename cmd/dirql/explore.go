@@ -92,10 +92,10 @@ harmless: IDENTITY -- REASON, where * in the identity stands for anything.`,
 	f.StringVar(&budget, "budget", "10s", "when to stop: a time (30s, 5m) or a number of runs")
 	f.IntVar(&o.Processors, "cpus", 0, "number of processors, 1 to 64 (default: what the scenario says)")
 	f.Uint64Var(&o.Seed, "seed", 1, "seed of the random decisions")
-	f.StringVar(&strategy, "strategy", "auto", "auto, random, bounded or exhaustive")
+	f.StringVar(&strategy, "strategy", "auto", "auto, random, bounded, exhaustive or dpor (exhaustive with partial-order reduction)")
 	f.IntVar(&o.Preemptions, "preemptions", 1, "with --strategy bounded: how often a processor that could go on may have to wait")
 	f.IntVar(&o.Interrupts, "interrupts", 1, "with --strategy bounded: how many events may come at any time")
-	f.StringVar(&faults, "fault", "", "what can go wrong around the driver: alloc, cancel, remove, with commas between them")
+	f.StringVar(&faults, "fault", "", "what can go wrong around the driver: alloc, cancel, remove, timers, with commas between them")
 	addProfile(cmd, &profile)
 	f.IntVar(&o.Workers, "workers", 1, "machines that run at the same time")
 	f.StringVar(&suppress, "suppress", "", "file with findings that are known to be harmless, and why")
@@ -137,12 +137,12 @@ func openCorpus(dir string, resume bool) (*dirql.Corpus, error) {
 }
 
 func strategyOf(s string) (dirql.Strategy, error) {
-	for i, name := range []string{"auto", "random", "bounded", "exhaustive"} {
+	for i, name := range []string{"auto", "random", "bounded", "exhaustive", "dpor"} {
 		if s == name {
 			return dirql.Strategy(i), nil
 		}
 	}
-	return 0, fmt.Errorf("--strategy %s: there are auto, random, bounded and exhaustive", s)
+	return 0, fmt.Errorf("--strategy %s: there are auto, random, bounded, exhaustive and dpor", s)
 }
 
 // readBudget reads a budget: a number of runs, or a time.

@@ -59,7 +59,7 @@ A NAME is a part of the name of a pattern: p04, or owners.`,
 	f.IntVar(&o.runs, "runs", 10_000, "executions after which one is given up")
 	f.IntVar(&o.quiet, "fixed-runs", 1000, "executions of each repaired driver")
 	f.IntVar(&o.explore.Processors, "cpus", 0, "number of processors, 1 to 64 (default: what the scenario says)")
-	f.StringVar(&o.strategy, "strategy", "random", "auto, random, bounded or exhaustive")
+	f.StringVar(&o.strategy, "strategy", "random", "auto, random, bounded, exhaustive or dpor")
 	f.IntVar(&o.explore.Preemptions, "preemptions", 1, "with --strategy bounded: how often a processor that could go on may have to wait")
 	f.IntVar(&o.explore.Interrupts, "interrupts", 1, "with --strategy bounded: how many events may come at any time")
 	return cmd

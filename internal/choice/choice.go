@@ -27,10 +27,27 @@ type Alternative struct {
 	Event bool   // a free event, not a processor
 	ID    uint32 // processor number, event number, or value
 	// Of a processor: the number of the activation that would step, 0 for none,
-	// what kind of work it is (the same in every run), and what it is about to do.
+	// and what it is about to do.
 	Activation uint32
-	Class      uint64
 	Operation  Operation
+	// Class is what kind of work a processor would do, or which event of a device
+	// it is: the same in every run.
+	Class uint64
+}
+
+// Process is what makes steps: a processor or an event, by the name that it keeps
+// through a run.
+type Process struct {
+	Event bool
+	Key   uint64
+}
+
+// Process returns what would make the step.
+func (a *Alternative) Process() Process {
+	if a.Event && a.Class != 0 {
+		return Process{true, a.Class}
+	}
+	return Process{a.Event, uint64(a.ID)}
 }
 
 // Operation is what an activation is about to do, as far as searches care:

@@ -8,6 +8,7 @@ package explore
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/kernel"
@@ -89,13 +90,12 @@ func Plain(p Program, limits Limits) *Report {
 	}
 	r.States = len(s.seen)
 	r.Complete = r.Why == ""
-	slices.SortFunc(r.Outcomes, func(a, b Outcome) int {
-		if a.Key < b.Key {
-			return -1
-		}
-		return 1
-	})
+	r.sort()
 	return r
+}
+
+func (r *Report) sort() {
+	slices.SortFunc(r.Outcomes, func(a, b Outcome) int { return strings.Compare(a.Key, b.Key) })
 }
 
 // depthFirst is a source of choices that repeats a prefix and takes the first

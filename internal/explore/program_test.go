@@ -324,6 +324,7 @@ func (r *runner) routine(code []operation, log int) kernel.Func {
 // observe adds to a log, as part of the present step.
 func (r *runner) observe(log int, v uint64) {
 	at := r.log + 8*uint64(log)
+	r.Touch(at, 8, true)
 	old, _ := r.Mem.Load(at, 8)
 	r.Mem.Store(at, 8, mem.Mix(old, v))
 }
@@ -475,6 +476,20 @@ func (r *runner) run(source choice.Source, visited func(kernel.State) bool) expl
 	r.Restore(r.start)
 	r.Use(source, nil)
 	r.OnState(visited)
+	return r.runThreads()
+}
+
+// runReduced runs for a search that leaves equivalent runs out.
+func (r *runner) runReduced(source choice.Source, watch *kernel.Watch) explore.Result {
+	r.Restore(r.start)
+	r.Use(source, nil)
+	r.OnState(nil)
+	r.Watch(watch)
+	defer r.Watch(nil)
+	return r.runThreads()
+}
+
+func (r *runner) runThreads() explore.Result {
 	for i, th := range r.p.threads {
 		r.NewThread(kernel.ThreadParams{Name: fmt.Sprintf("thread %d", i), Routine: r.threadCode[i], Foreground: true,
 			Affinity: th.affinity, Priority: th.priority})

@@ -128,6 +128,7 @@ func (t *Thread) addFinding(f Finding) {
 	if f.Code != 0x10D || f.Params[0] != 4 && f.Params[0] != 5 { // NULL pointer, invalid handle
 		t.checkCall()
 	}
+	t.m.TouchEverything()
 	f.Time, f.CPU, f.IRQL = t.m.now, t.cpu, t.IRQL()
 	f.Activation = t.ActivationID()
 	f.Site = t.site()

@@ -22,7 +22,8 @@ type timedEvent struct {
 	seq  uint64 // order among events of the same time
 	kind timedKind
 	id   uint64
-	free bool // may happen at any time from now on: a choice
+	free bool   // may happen at any time from now on: a choice
+	last uint64 // not 0: free from due on, and by this time at the latest
 	// background events do not keep Run going.
 	background bool
 }
@@ -59,6 +60,9 @@ func (m *Machine) cancelTimed(k timedKind, id uint64) bool {
 // time that the source of choices picks.
 func (m *Machine) ScheduleDevice(device, event uint32, delay uint64, free bool) {
 	m.Whim()
+	if !free {
+		m.TouchEverything() // the time
+	}
 	m.schedule(timedEvent{due: m.now + delay, kind: timedDevice, id: uint64(device)<<32 | uint64(event), free: free})
 }
 
@@ -83,7 +87,7 @@ func (m *Machine) fireDue() {
 		m.tickAll()
 	}
 	for i := 0; i < len(m.timed) && m.timed[i].due <= m.now; {
-		if m.timed[i].free {
+		if e := &m.timed[i]; e.free && (e.last == 0 || e.last > m.now) {
 			i++
 			continue
 		}
@@ -95,6 +99,11 @@ func (m *Machine) fireDue() {
 // fire carries out the i-th timed event.
 func (m *Machine) fire(i int) {
 	e := m.timed[i]
+	if e.free && e.kind == timedDevice {
+		m.Touch(devices, 1, true)
+	} else {
+		m.TouchEverything()
+	}
 	m.timed = slices.Delete(m.timed, i, i+1)
 	switch e.kind {
 	case timedTimer:
@@ -120,9 +129,16 @@ func (m *Machine) fire(i int) {
 func (m *Machine) nextDue(watchdogs bool) (due uint64, ok bool) {
 	done := m.foregroundDone()
 	for i := range m.timed {
-		if e := &m.timed[i]; !e.free && (!e.background || !done) && (watchdogs || e.kind != timedWork) {
-			due, ok = e.due, true
-			break
+		e := &m.timed[i]
+		if e.free && e.last == 0 || e.background && done || !watchdogs && e.kind == timedWork {
+			continue
+		}
+		at := e.due
+		if e.free && at <= m.now {
+			at = e.last
+		}
+		if !ok || at < due {
+			due, ok = at, true
 		}
 	}
 	if m.tickNeeded() {
@@ -162,6 +178,7 @@ func (m *Machine) skipTicks() {
 }
 
 func (m *Machine) tickAll() {
+	m.TouchEverything()
 	for i := 0; i < len(m.procs) && !m.ended; i++ {
 		m.TickOn(i)
 	}
@@ -228,6 +245,7 @@ func (t *Thread) KeStallExecutionProcessor(microseconds uint32) {
 // KeQueryInterruptTime returns the virtual time in units of 100 ns. Any IRQL.
 func (t *Thread) KeQueryInterruptTime() uint64 {
 	t.Enter(svcKeQueryInterruptTime)
+	t.m.TouchEverything()
 	now := t.m.now / 100
 	t.Leave(trace.Decimal, now)
 	return now

@@ -94,7 +94,7 @@ func (t *Thread) KeInsertQueueDpc(dpc, arg1, arg2 uint64) bool {
 // are one step for all processors (DPC-3). Below DISPATCH_LEVEL a drain that
 // the insert requests is done before the call returns (DPC-8).
 func (t *Thread) InsertDPC(dpc, arg1, arg2 uint64) bool {
-	t.point(op{})
+	t.point(op{own: true})
 	t.Released(dpc) // also if it is queued already: what the run sees, it sees after this
 	queued := t.queueDPC(dpc, arg1, arg2)
 	t.settle()
@@ -112,6 +112,9 @@ func (t *Thread) queueDPC(dpc, arg1, arg2 uint64) bool {
 	t.kernelStore(dpc+dpcArgument2, 8, arg2)
 	p := t.m.dpcTarget(t.kernelLoad(dpc+dpcNumber, 2), t.proc())
 	importance := uint8(t.kernelLoad(dpc+dpcImportance, 1))
+	if p.id != t.cpu {
+		t.m.TouchEverything()
+	}
 	if t.runsThreaded(dpc) {
 		t.kernelStore(dpc+dpcData, 8, threadedDataAddress(p.id))
 		t.m.enqueueThreaded(p, dpc, importance)
@@ -313,7 +316,7 @@ func (t *Thread) drain() {
 	for first := true; ; first = false {
 		t.SetPosition(0)
 		if !first && (len(q.timers) > 0 || len(q.entries) > 0) {
-			t.point(op{}) // another processor may remove the next one
+			t.point(op{own: true}) // another processor may remove the next one
 		}
 		switch {
 		case len(q.timers) > 0:
@@ -366,7 +369,7 @@ func (t *Thread) takeDPC(entries *[]dpcEntry, active *dpcEntry, mark uint64) dpc
 		m.Record(t.cpu, trace.Event{Kind: trace.Dequeue, Name: m.NameOf(e.dpc)})
 	}
 	t.SetPosition(mixed([]uint64{c.dpc, c.routine, c.context, c.arg1, c.arg2}))
-	t.point(op{}) // dequeued, but not started: DPC-21
+	t.point(op{own: true}) // dequeued, but not started: DPC-21
 	return c
 }
 

@@ -37,7 +37,7 @@ func (t *Thread) Access(addr uint64, size int, write, locked, second bool, pc ui
 
 // WriteCR8 is the instruction MOV CR8: it raises or lowers the IRQL.
 func (t *Thread) WriteCR8(irql uint8) {
-	t.point(op{})
+	t.point(op{own: true})
 	switch now := t.IRQL(); {
 	case irql > HighLevel:
 		t.badLevelChange(0x9, 0x30, irql, "raises")

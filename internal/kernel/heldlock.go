@@ -85,6 +85,7 @@ func (t *Thread) spin(lock uint64, k lockKind) {
 	}
 	switch {
 	case k.queued() && (!m.lockFree(lock) || m.firstWaiter(lock) >= 0):
+		m.Touch(lock, 8, true) // whoever comes first gets it first
 		m.lockQueue = append(m.lockQueue, lockWaiter{lock, t.cpu})
 		t.point(op{kind: opQueuedLock, addr: lock})
 		m.lockQueue = slices.DeleteFunc(m.lockQueue, func(w lockWaiter) bool { return w == lockWaiter{lock, t.cpu} })

@@ -135,6 +135,9 @@ func (t *Thread) accept(v uint8) {
 	interrupted := p.irql
 	p.pending.remove(v)
 	p.inService.add(v)
+	if m.vectors[v].line != noLine {
+		m.Touch(lines, 1, true)
+	}
 	t.push(frame{kind: serviceFrame, code: svcAccept.number, object: uint64(v)})
 	t.setIRQL(v >> 4)
 	if m.Trace.On() {
@@ -311,7 +314,7 @@ func (t *Thread) acquireInterruptLock(id InterruptID, k lockKind) (old uint8) {
 	t.refusePassive(in, "KeAcquireInterruptSpinLock")
 	lock, level := in.SpinLock, in.SynchronizeIRQL
 	t.keep(lock) // callers come here or not, and then to another point
-	t.point(op{})
+	t.point(op{own: true})
 	if now := t.IRQL(); now > level {
 		t.badLevelChange(0x9, 0x30, level, "raises")
 	}
@@ -326,7 +329,7 @@ func (t *Thread) acquireInterruptLock(id InterruptID, k lockKind) (old uint8) {
 // ReleaseInterruptLock releases the interrupt spin lock and restores the IRQL.
 func (t *Thread) ReleaseInterruptLock(id InterruptID, old uint8) {
 	t.refusePassive(&t.m.interrupts[id], "KeReleaseInterruptSpinLock")
-	t.point(op{})
+	t.point(op{own: true})
 	t.unlock(t.m.interrupts[id].SpinLock)
 	t.lower(old)
 }

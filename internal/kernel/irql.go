@@ -87,7 +87,7 @@ func (t *Thread) KeGetCurrentIrql() uint8 {
 // check 0x9, or 0xC4/0x30 under Driver Verifier (IRQL-6).
 func (t *Thread) KeRaiseIrql(irql uint8) (old uint8) {
 	t.Enter(svcKeRaiseIrql, uint64(irql))
-	t.point(op{})
+	t.point(op{own: true})
 	old = t.IRQL()
 	if irql < old || irql > HighLevel {
 		t.badLevelChange(0x9, 0x30, irql, "raises")
@@ -102,7 +102,7 @@ func (t *Thread) KeRaiseIrql(irql uint8) (old uint8) {
 // or 0xC4/0x31 under Driver Verifier (IRQL-6).
 func (t *Thread) KeLowerIrql(irql uint8) {
 	t.Enter(svcKeLowerIrql, uint64(irql))
-	t.point(op{})
+	t.point(op{own: true})
 	if irql > t.IRQL() {
 		t.badLevelChange(0xA, 0x31, irql, "lowers")
 	}

@@ -56,6 +56,7 @@ func (m *Machine) SetLine(n, source int, asserted bool) {
 	if l.sources == before {
 		return
 	}
+	m.Touch(lines, 1, true)
 	if m.Trace.On() {
 		var v uint64
 		if l.sources != 0 {
@@ -118,6 +119,7 @@ func (m *Machine) deliver(v uint8) {
 // there already stays so: one mark per vector and processor (INT-6).
 func (m *Machine) DeliverTo(v uint8, cpu int) {
 	p := &m.procs[cpu]
+	m.Touch(processors+uint64(cpu), 1, true)
 	coalesced := p.pending.has(v)
 	p.pending.add(v)
 	if m.Trace.On() {
@@ -175,7 +177,12 @@ func (m *Machine) affinityOf(v uint8) (set uint64) {
 // endOfInterrupt ends a level-triggered interrupt; a line that is still
 // asserted interrupts again at once (INT-7).
 func (m *Machine) endOfInterrupt(v uint8) {
-	if n := m.vectors[v].line; n != noLine && m.lines[n].accepted && !m.lines[n].masked {
+	n := m.vectors[v].line
+	if n == noLine {
+		return
+	}
+	m.Touch(lines, 1, true)
+	if m.lines[n].accepted && !m.lines[n].masked {
 		m.lines[n].accepted = false
 		m.forward(n)
 	}

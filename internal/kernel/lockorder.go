@@ -98,6 +98,7 @@ func (t *Thread) noteOrder(lock uint64) {
 			t.deadlockIssue(0x1001, lock, "lock order", "%s is taken inside %s; before, it was held while the other one was taken: "+
 				"two processors can wait for each other for ever", t.m.lockName(lock), t.m.lockName(outer))
 		}
+		t.m.Touch(orderOfLocks, 1, true)
 		t.m.addOrder(lockOrder{outer, lock})
 	}
 }

@@ -254,7 +254,10 @@ func (m *Machine) SetProfile(p Profile) { m.cfg.Profile = p }
 func (m *Machine) TickTime() uint64 { return m.cfg.Tunables.TickTime }
 
 // Now returns the virtual time in nanoseconds since the machine was made.
-func (m *Machine) Now() uint64 { return m.now }
+func (m *Machine) Now() uint64 {
+	m.TouchEverything()
+	return m.now
+}
 
 // Steps returns the number of visible operations so far.
 func (m *Machine) Steps() uint64 { return m.steps }

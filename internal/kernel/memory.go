@@ -232,10 +232,12 @@ func (t *Thread) WriteBytes(addr uint64, p []byte) {
 
 func (t *Thread) readRegister(addr uint64, size int) (value uint64, name string) {
 	if addr-sharedUserPage < mem.PageSize {
+		t.m.TouchEverything() // the time is there
 		return t.m.sharedUserData(addr-sharedUserPage, size), ""
 	}
 	w := t.m.window(addr)
 	if w.opaque != "" {
+		t.m.TouchEverything()
 		return t.opaqueField(w, addr-w.va, size), ""
 	}
 	return t.registerRead(t.m.bus.ReadRegister(w.physical(addr), size))
@@ -292,6 +294,7 @@ func (t *Thread) WritePort(port uint32, size int, v uint64) {
 // memory, part of the present step.
 func (t *Thread) kernelLoad(addr uint64, size int) uint64 {
 	t.checkStack(addr)
+	t.m.Touch(addr, uint32(size), false)
 	v, f := t.m.Mem.Load(addr, size)
 	if f.Kind != mem.NoFault || t.pageableFault(addr) {
 		t.kernelFault(f, addr, mem.Load)
@@ -303,6 +306,7 @@ func (t *Thread) kernelLoad(addr uint64, size int) uint64 {
 // kernelStore: see kernelLoad.
 func (t *Thread) kernelStore(addr uint64, size int, v uint64) {
 	t.checkStack(addr)
+	t.m.Touch(addr, uint32(size), true)
 	f := t.m.Mem.Store(addr, size, v)
 	if f.Kind != mem.NoFault || t.pageableFault(addr) {
 		t.kernelFault(f, addr, mem.Store)

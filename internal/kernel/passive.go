@@ -35,6 +35,7 @@ func (m *Machine) deferToThread(v uint8, handled bool) bool {
 	if affinity == 0 || handled && !m.interrupts[vec.chain].Latched {
 		return false
 	}
+	m.TouchEverything()
 	if vec.line != noLine && !m.lines[vec.line].latched {
 		m.lines[vec.line].masked = true
 	}

@@ -31,6 +31,7 @@ type op struct {
 	write  bool
 	locked bool
 	hidden bool // an access at which a search does not decide: see Watch
+	own    bool // concerns this processor and what it touches in memory only: see footprint.go
 }
 
 // rowLimit is the number of steps after which the default is to let another
@@ -53,6 +54,7 @@ func (t *Thread) point(o op) {
 		t.op = o
 		t.awaitTurn()
 	}
+	t.m.footprint(o)
 	t.op = op{}
 	t.count()
 	t.m.now += t.m.cfg.Tunables.OperationTime
@@ -111,6 +113,7 @@ func (t *Thread) take() bool {
 	case takeDPCs:
 		t.drain()
 	case takeSwitch:
+		t.m.Touch(scheduler, 1, true)
 		t.switchTo(t.m.threads[n])
 	default:
 		return false
@@ -172,12 +175,13 @@ func (m *Machine) pick(self *processor) int {
 		if m.forced != 0 {
 			cpu := m.forced - 1
 			m.forced = 0
+			m.beginStep(choice.Process{Key: uint64(cpu)})
 			return cpu
 		}
 		m.fireDue()
 		m.wakeConditions()
 		m.at = m.position(self)
-		if m.threads[self.current].op.hidden && m.stepsInRow < rowLimit && m.enabled(self) {
+		if m.hidden(self) {
 			m.stepsInRow++
 			return self.id
 		}
@@ -186,11 +190,15 @@ func (m *Machine) pick(self *processor) int {
 			m.advance()
 			continue
 		}
-		if len(alts) > 1 && m.known() {
+		if len(alts) > 1 && m.known() || m.enough(alts) {
 			m.end(Seen)
 			break
 		}
 		a := alts[m.choose(choice.Step, alts)]
+		m.beginStep(a.Process())
+		if a.Event && a.ID&deviceEvent == 0 {
+			m.TouchEverything()
+		}
 		if !a.Event {
 			m.countRow(int(a.ID), self.id, len(alts) == 1)
 			return int(a.ID)
@@ -200,6 +208,13 @@ func (m *Machine) pick(self *processor) int {
 	return self.id
 }
 
+// hidden reports whether the processor that steps is before an access out of
+// sight, with nothing to take first: nobody else could tell.
+func (m *Machine) hidden(self *processor) bool {
+	k, _ := m.mustTake(self)
+	return m.threads[self.current].op.hidden && k == takeNothing && m.stepsInRow < rowLimit && m.enabled(self)
+}
+
 // known asks whether the present state was met before.
 func (m *Machine) known() bool {
 	visited := m.cfg.Visited
@@ -207,6 +222,11 @@ func (m *Machine) known() bool {
 		visited = w.Visited
 	}
 	return visited != nil && visited(m.Hash())
+}
+
+// enough asks whether none of the alternatives is worth trying.
+func (m *Machine) enough(alts []choice.Alternative) bool {
+	return m.watch != nil && m.watch.Enough != nil && m.watch.Enough(alts)
 }
 
 // countRow keeps the number of steps in a row for rowLimit.
@@ -243,8 +263,8 @@ func (m *Machine) alternatives(self *processor) []choice.Alternative {
 	}
 	atRest := len(alts) == 0
 	for i := range m.timed {
-		if m.timed[i].free {
-			alts = append(alts, choice.Alternative{Event: true, ID: deviceEvent | uint32(i)})
+		if e := &m.timed[i]; e.free && (e.last == 0 || e.due <= m.now) {
+			alts = append(alts, choice.Alternative{Event: true, ID: deviceEvent | uint32(i), Class: mixed([]uint64{uint64(e.kind), e.id})})
 		}
 	}
 	for i := range m.procs {

@@ -51,7 +51,7 @@ func (t *Thread) AcquireSpinLock(lock uint64) (old uint8) { return t.raiseAndLoc
 // raiseAndLock raises to DISPATCH_LEVEL, unless the IRQL is higher, takes the
 // lock and returns the old IRQL.
 func (t *Thread) raiseAndLock(lock uint64, k lockKind) (old uint8) {
-	t.point(op{})
+	t.point(op{own: true})
 	t.checkAcquire(lock, k)
 	old = t.raise(DispatchLevel)
 	t.keep(uint64(old))
@@ -84,7 +84,7 @@ func (t *Thread) releaseAndLower(lock uint64, k lockKind, old uint8) {
 	if old > t.IRQL() {
 		t.badLevelChange(0xA, 0x31, old, "lowers")
 	}
-	t.point(op{})
+	t.point(op{own: true})
 	t.checkRelease(lock, k)
 	if h := t.held(lock); h != nil && h.old != old && h.old != noOldLevel {
 		t.violation(Finding{Code: 0xC4, Rule: "IrqlKeReleaseSpinLock", Clause: "IRQL-15", Params: [4]uint64{0x00020015, lock}, Text: fmt.Sprintf(
@@ -96,7 +96,7 @@ func (t *Thread) releaseAndLower(lock uint64, k lockKind, old uint8) {
 
 // ReleaseSpinLock is KeReleaseSpinLock for the framework's own use.
 func (t *Thread) ReleaseSpinLock(lock uint64, old uint8) {
-	t.point(op{})
+	t.point(op{own: true})
 	t.unlock(lock)
 	t.lower(old)
 }
@@ -111,7 +111,7 @@ func (t *Thread) KeAcquireSpinLockAtDpcLevel(lock uint64) {
 
 func (t *Thread) lockAtDPCLevel(routine string, lock uint64, k lockKind) {
 	t.checkAtDPCLevel(routine, lock)
-	t.point(op{})
+	t.point(op{own: true})
 	t.checkAcquire(lock, k)
 	t.lockNow(lock, k)
 }
@@ -141,7 +141,7 @@ func (t *Thread) unlockAtDPCLevel(routine string, lock uint64, k lockKind) {
 	if t.IRQL() < DispatchLevel {
 		t.checkReleaseLevel(0x41, routine, lock, 0)
 	}
-	t.point(op{})
+	t.point(op{own: true})
 	t.checkRelease(lock, k)
 	t.unlock(lock)
 }
@@ -151,7 +151,7 @@ func (t *Thread) unlockAtDPCLevel(routine string, lock uint64, k lockKind) {
 func (t *Thread) KeTryToAcquireSpinLockAtDpcLevel(lock uint64) bool {
 	t.Enter(svcKeTryToAcquireSpinLockAtDpcLevel, lock)
 	t.checkAtDPCLevel("KeTryToAcquireSpinLockAtDpcLevel", lock)
-	t.point(op{})
+	t.point(op{own: true})
 	free := t.lockFreeAt(lock)
 	if free {
 		t.checkLockType(lock, plainLock)
@@ -181,6 +181,6 @@ func (t *Thread) KeReleaseSpinLockForDpc(lock uint64, old uint8) {
 // KeTestSpinLock says whether a spin lock is free. Any IRQL.
 func (t *Thread) KeTestSpinLock(lock uint64) bool {
 	t.Enter(svcKeTestSpinLock, lock)
-	t.point(op{})
+	t.point(op{own: true})
 	return t.LeaveBool(t.lockFreeAt(lock))
 }

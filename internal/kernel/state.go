@@ -60,8 +60,8 @@ func (m *Machine) Hash() State {
 	for i := range m.timed {
 		e := &m.timed[i]
 		b = words(b, uint64(e.kind), e.id, b2u(e.free))
-		if !e.free && e.kind != timedWork { // a watchdog is far away
-			b = words(b, e.due-min(e.due, m.now))
+		if (!e.free || e.last > 0) && e.kind != timedWork { // a watchdog is far away
+			b = words(b, e.due-min(e.due, m.now), e.last-min(e.last, m.now))
 		}
 	}
 	for i := range m.work {
@@ -107,10 +107,13 @@ func (m *Machine) Hash() State {
 func (m *Machine) appendLocks(b []byte) []byte {
 	b = words(b, uint64(len(m.held)), uint64(len(m.lockQueue)), uint64(len(m.owned)), uint64(len(m.lockUses)), uint64(len(m.orders)),
 		uint64(len(m.resources)), uint64(len(m.resourceOwners)))
+	var held [2]uint64 // in which order they were taken does not matter
 	for i := range m.held {
 		h := &m.held[i]
-		b = words(b, h.addr, uint64(h.cpu)|uint64(h.thread)<<8|uint64(h.depth)<<32, uint64(h.kind)|uint64(h.old)<<8)
+		v := mixed([]uint64{h.addr, uint64(h.cpu) | uint64(h.thread)<<8 | uint64(h.depth)<<32, uint64(h.kind) | uint64(h.old)<<8})
+		held[0], held[1] = held[0]+v, held[1]+mem.Mix(v, 0x9E3779B97F4A7C15)
 	}
+	b = words(b, held[:]...)
 	for _, w := range m.lockQueue {
 		b = words(b, w.addr, uint64(w.cpu))
 	}

@@ -295,6 +295,7 @@ func (m *Machine) setCurrent(p *processor, t *Thread) {
 // makeReady lets a thread compete for a processor, behind those of its
 // priority.
 func (m *Machine) makeReady(t *Thread) {
+	m.TouchEverything()
 	m.threadSeq++
 	t.status, t.seq = ready, m.threadSeq
 }

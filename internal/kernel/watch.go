@@ -19,6 +19,10 @@ type Watch struct {
 	// Visited, if set, is asked at each decision whether the present state was
 	// met before; the run ends there if so (Config.Visited).
 	Visited func(State) bool
+	// Enough, if set, is asked before each step that is no access out of sight; the run
+	// ends there if it says true.
+	Enough func([]choice.Alternative) bool
+	Steps  *Steps // the record of steps, nil: none is kept
 }
 
 // Record is an access of driver code to shared memory, or something that orders

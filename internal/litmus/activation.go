@@ -160,6 +160,7 @@ func (x *activation) out(in *Instr) {
 
 // append appends a value to a list, in a program on a processor.
 func (b *bench) append(cpu, list int, v int64) {
+	b.state.changed()
 	b.state.lists[list] = append(b.state.lists[list], v)
 	if b.m.Trace.On() {
 		l := &b.test.Lists[list]
@@ -237,6 +238,32 @@ func (b *bench) Count(list int) int64 { return int64(len(b.state.lists[list])) }
 
 // ObserveProcessor implements Env.
 func (b *bench) ObserveProcessor(cpu int, _ string) int64 { return int64(b.m.LevelOf(cpu)) }
+
+// What an activation observes depends on the steps of all others.
+
+// Peek implements Env.
+func (x *activation) Peek(o ObjectID) int64 {
+	x.m.TouchEverything()
+	return x.bench.Peek(o)
+}
+
+// Count implements Env.
+func (x *activation) Count(list int) int64 {
+	x.m.TouchEverything()
+	return x.bench.Count(list)
+}
+
+// ObserveProcessor implements Env.
+func (x *activation) ObserveProcessor(cpu int, property string) int64 {
+	x.m.TouchEverything()
+	return x.bench.ObserveProcessor(cpu, property)
+}
+
+// Observe implements Env.
+func (x *activation) Observe(o ObjectID, property string) int64 {
+	x.m.TouchEverything()
+	return x.bench.Observe(o, property)
+}
 
 // noProcessor is the processor of the last run of a DPC that has not run.
 const noProcessor = -1

@@ -213,8 +213,12 @@ func zeroed[T any](old []T, n int) []T {
 	return old
 }
 
+// changed tells the machine that the present step changes what can be observed.
+func (s *observations) changed() { s.m.Touch(kernel.Observed, 1, true) }
+
 // started notes that a run of an object's routine starts on a processor. The result identifies it for ended.
 func (s *observations) started(o ObjectID, cpu int) (run int) {
+	s.changed()
 	h := &s.runs[o]
 	h.starts++
 	h.procs = append(h.procs, uint8(cpu))
@@ -231,6 +235,7 @@ func (s *observations) started(o ObjectID, cpu int) (run int) {
 
 // ended notes that a run has returned.
 func (s *observations) ended(o ObjectID, cpu, run int) {
+	s.changed()
 	s.runs[o].ends++
 	for i := range s.relations {
 		if c := &s.test.Components[i].Source; c.Func == "rel" && (c.Object == o || c.Second == o) {
@@ -245,6 +250,7 @@ func (s *observations) ended(o ObjectID, cpu, run int) {
 
 // await notes that somebody waits for the end of the ISR call that begins on a processor now.
 func (s *observations) await(interrupt ObjectID, cpu int) (id int) {
+	s.changed()
 	s.lastAwaited++
 	s.awaited = append(s.awaited, awaitedCall{s.lastAwaited, interrupt, cpu})
 	return s.lastAwaited

@@ -142,6 +142,7 @@ func completeRequest(x *activation, in *Instr) int64 {
 func (b *bench) completed(handle uint64) {
 	for i := range b.objects {
 		if uint64(b.objects[i].handle) == handle && b.test.Objects[i].Kind == KindRequest {
+			b.state.changed()
 			b.state.completions[i]++
 		}
 	}

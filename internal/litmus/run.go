@@ -19,6 +19,9 @@ type Options struct {
 	// Unmerged runs every schedule to its end instead of ending a run at a state that was met before. It is the judge
 	// of the merged search, and takes much longer.
 	Unmerged bool
+	// Reduced leaves out schedules that differ in the order of independent steps only, and merges no states. Its
+	// outcomes have no choices.
+	Reduced bool
 	// Driver is a driver binary whose routines are the programs of the test: see drivers/litmus. nil: those of the test.
 	// Its routines do not wait for steps, as programs of tests do with "until": a run that a step marked "(must)" was
 	// too late for is not a run of the test.
@@ -84,7 +87,7 @@ func Run(t *Test, opt Options) (*Result, error) {
 	}
 	defer b.m.Close()
 	outcomes := map[string]Outcome{}
-	found := explore.Plain(func(source choice.Source, visited func(kernel.State) bool) explore.Result {
+	program := func(source choice.Source, visited func(kernel.State) bool) explore.Result {
 		o, reason := b.run(source, visited, nil)
 		if reason == kernel.Seen || b.discarded(reason) || b.guest != nil && b.guest.late(reason) {
 			return explore.Result{Pruned: true}
@@ -92,7 +95,13 @@ func Run(t *Test, opt Options) (*Result, error) {
 		key := o.String()
 		outcomes[key] = o
 		return explore.Result{Outcome: key, Bounded: reason == kernel.StepBound || reason == kernel.TimeBound}
-	}, explore.Limits{Runs: opt.Runs, Merge: !opt.Unmerged})
+	}
+	var found *explore.Report
+	if opt.Reduced {
+		found = explore.Independent(program, b.m, opt.Runs)
+	} else {
+		found = explore.Plain(program, explore.Limits{Runs: opt.Runs, Merge: !opt.Unmerged})
+	}
 	r := &Result{Test: t, Runs: found.Runs, States: found.States, Complete: found.Complete, Why: found.Why}
 	var list []Outcome
 	for _, f := range found.Outcomes {

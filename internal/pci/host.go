@@ -35,6 +35,7 @@ func (b *Bus) WriteMessage(f *device.Function, addr uint64, data uint32) {
 
 // ReadPhysical implements device.Host.
 func (b *Bus) ReadPhysical(f *device.Function, addr uint64, p []byte) error {
+	b.m.TouchEverything()
 	if !b.m.Mem.ReadPhysical(addr, p) {
 		return errNoMemory
 	}
@@ -43,6 +44,7 @@ func (b *Bus) ReadPhysical(f *device.Function, addr uint64, p []byte) error {
 
 // WritePhysical implements device.Host.
 func (b *Bus) WritePhysical(f *device.Function, addr uint64, p []byte) error {
+	b.m.TouchEverything()
 	if !b.m.Mem.WritePhysical(addr, p) {
 		return errNoMemory
 	}

@@ -1,0 +1,3 @@
+package explore
+
+var Conflict = conflict
