@@ -64,6 +64,7 @@ func (m *Machine) eventOwner(object uint64) *Thread {
 type blocker struct {
 	object uint64
 	holder *Thread
+	before bool // it does not have the object, but gets it first
 }
 
 // blockers returns the threads without which the wait of a thread cannot end. A wait
@@ -76,16 +77,16 @@ func (m *Machine) blockers(t *Thread) (list []blocker) {
 	case w.kind == waitResource:
 		for i := range m.resourceOwners {
 			if o := &m.resourceOwners[i]; o.addr == w.objects[0] {
-				list = append(list, blocker{o.addr, m.threads[o.thread]})
+				list = append(list, blocker{o.addr, m.threads[o.thread], false})
 			}
 		}
 		if x := m.resourceWaiter(w.objects[0], true); !w.all && x != nil {
-			list = append(list, blocker{w.objects[0], x})
+			list = append(list, blocker{w.objects[0], x, true})
 		}
 	case w.kind == waitObject && (w.all || len(w.objects) == 1):
 		for _, object := range w.objects {
 			if holder := m.eventOwner(object); holder != nil {
-				list = append(list, blocker{object, holder})
+				list = append(list, blocker{object, holder, false})
 			}
 		}
 	}
@@ -119,7 +120,11 @@ func (t *Thread) checkCircle() {
 func (m *Machine) waitsForEver(t, end *Thread, seen []bool) string {
 	seen[t.id] = true
 	for _, b := range m.blockers(t) {
-		link := fmt.Sprintf("thread %s waits for %s, held by thread %s; ", t.name, m.NameOf(b.object), b.holder.name)
+		how := "held by"
+		if b.before {
+			how = "behind"
+		}
+		link := fmt.Sprintf("thread %s waits for %s, %s thread %s; ", t.name, m.NameOf(b.object), how, b.holder.name)
 		if b.holder == end {
 			return link
 		}

@@ -107,6 +107,7 @@ func (t *Thread) checkCallbackEnd() {
 			what := "holds " + t.m.lockName(h.addr)
 			switch h.kind {
 			case cancelLock: // no code is documented
+				h.depth = 0 // reported
 				t.Report(Finding{Rule: "CancelSpinLock", Clause: "IRQL-15", Text: t.m.NameOf(routine) + " returns and " + what})
 			case queuedLock:
 				t.leftover(0x00040006, "QueuedSpinLock", "IRQL-15", routine, what)

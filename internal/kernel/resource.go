@@ -17,7 +17,7 @@ type resourceOwner struct {
 	thread    int
 	count     uint32
 	exclusive bool
-	depth     int // frames on the stack of the thread at the first acquire
+	depth     int // frames on the stack of the thread at the first acquire; 0: it was reported
 }
 
 // resourceAccess is what a thread wants of a resource.
@@ -458,8 +458,9 @@ func (t *Thread) checkResourcesIn(from, to uint64, what string) {
 // depth, or a thread that ends (0), still owns exclusively (rule
 // ExclusiveResourceAccess).
 func (t *Thread) checkResourcesLeft(depth int, who string) {
-	for _, o := range t.m.resourceOwners {
-		if o.thread == t.id && o.exclusive && o.depth > depth {
+	for i := range t.m.resourceOwners {
+		if o := &t.m.resourceOwners[i]; o.thread == t.id && o.exclusive && o.depth > depth {
+			o.depth = 0 // reported
 			t.Report(Finding{Rule: "ExclusiveResourceAccess", Clause: "IRQL-17", Text: fmt.Sprintf(
 				"%s and owns the resource %s exclusively", who, t.m.NameOf(o.addr))})
 		}
