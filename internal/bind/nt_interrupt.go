@@ -13,10 +13,12 @@ func init() {
 		"KeSynchronizeExecution":     func(c *call) uint64 { return boolean(c.KeSynchronizeExecution(c.arg(0), c.arg(1), c.arg(2))) },
 		"KeAcquireInterruptSpinLock": func(c *call) uint64 { return uint64(c.KeAcquireInterruptSpinLock(c.arg(0))) },
 		"KeReleaseInterruptSpinLock": func(c *call) uint64 { c.KeReleaseInterruptSpinLock(c.arg(0), uint8(c.arg(1))); return 0 },
-		"IoConnectInterruptEx":       (*call).connectInterrupt,
-		"IoDisconnectInterruptEx":    func(c *call) uint64 { c.IoDisconnectInterruptEx(c.connection()); return 0 },
-		"IoReportInterruptActive":    func(c *call) uint64 { c.IoReportInterruptActive(c.connection()); return 0 },
-		"IoReportInterruptInactive":  func(c *call) uint64 { c.IoReportInterruptInactive(c.connection()); return 0 },
+	})
+	registerChecked(map[string]func(c *call) uint64{ // before the parameters are looked at
+		"IoConnectInterruptEx":      (*call).connectInterrupt,
+		"IoDisconnectInterruptEx":   func(c *call) uint64 { c.IoDisconnectInterruptEx(c.connection()); return 0 },
+		"IoReportInterruptActive":   func(c *call) uint64 { c.IoReportInterruptActive(c.connection()); return 0 },
+		"IoReportInterruptInactive": func(c *call) uint64 { c.IoReportInterruptInactive(c.connection()); return 0 },
 	})
 }
 

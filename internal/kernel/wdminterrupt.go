@@ -143,7 +143,7 @@ func (t *Thread) IoDisconnectInterruptEx(context uint64) {
 // interruptsOf returns the connections of a connection context.
 func (m *Machine) interruptsOf(context uint64) (ids []InterruptID) {
 	for i := range m.interrupts {
-		if in := &m.interrupts[i]; in.connected && (in.set == context || in.set == 0 && in.address == context) {
+		if in := &m.interrupts[i]; in.connected && (in.set == context && context != 0 || in.set == 0 && in.address == context) {
 			ids = append(ids, InterruptID(i))
 		}
 	}
