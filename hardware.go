@@ -244,7 +244,7 @@ func (r *rig) polling() *Finding {
 		return nil
 	}
 	text := fmt.Sprintf("%s: the driver has read BAR %d at 0x%X %d times in a row, whatever it answered, and does not give up", r.reason, bar, offset, times)
-	return &Finding{Title: noEnd, Rule: noEnd, identity: noEnd, Processor: -1, Text: text, Stack: r.m.Waiters(), Time: r.m.Now()}
+	return &Finding{Title: noEnd, Rule: noEnd, identity: noEnd, variant: noEnd, Processor: -1, Text: text, Stack: r.m.Waiters(), Time: r.m.Now()}
 }
 
 // maxAnswers bounds the answers that a finding repeats; the timeline has all.

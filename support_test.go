@@ -42,10 +42,11 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | internal I/O controls of other methods than METHOD_BUFFERED, WdfDeviceIoBufferedOrDirect, MmProbeAndLockPages by a driver, partial MDLs | when drivers need them |
 | I/O targets other than the default one and its requests, their states (WdfIoTargetStop and so on), USB | when drivers need them |
 | IRPs of drivers without the framework: IoCompleteRequest, IoStartNextPacket, IoSetCancelRoutine, and the rules about them | with WDM drivers |
-| litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | the next step of the project |
+| litmus drivers (imports from litmus.sys) in commands other than ` + "`dirql litmus --binary`" + ` | not planned: without its test such a driver does nothing |
 | detectors of lost events and lost wakeups (lost work shows as a hang); the lines "report" of litmus tests are not checked | the next step of the project |
 | names of variables and fields of C drivers in data races | the next step of the project |
-| MSI-X (a driver that asks for messages gets MSI), port I/O by drivers in Go, string port I/O (INS, OUTS) | when drivers need them |
+| MSI-X (a driver that asks for messages gets MSI), port I/O by drivers in Go | when drivers need them |
+| instructions: x87, MMX, AVX and later (CPUID does not offer AVX), RDRAND, XSAVE, HLT, model-specific registers, descriptor tables, debug registers; internal/x86/INSTRUCTIONS.md lists what there is | when drivers need them |
 
 ## Limits
 

@@ -157,7 +157,7 @@ func (m *Machine) nextDue(watchdogs bool) (due uint64, ok bool) {
 func (m *Machine) tickNeeded() bool {
 	for i := range m.procs {
 		p := &m.procs[i]
-		if p.irql >= DispatchLevel || len(p.dpc.entries) > 0 && !p.dpc.requested {
+		if p.irql >= DispatchLevel || p.masked || len(p.dpc.entries) > 0 && !p.dpc.requested {
 			return true
 		}
 	}
@@ -187,7 +187,7 @@ func (m *Machine) tickAll() {
 // TickOn is a clock tick on one processor.
 func (m *Machine) TickOn(cpu int) {
 	p := &m.procs[cpu]
-	if p.irql >= ClockLevel {
+	if !p.takesClock() {
 		m.missTick(p)
 		return
 	}

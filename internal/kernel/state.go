@@ -155,7 +155,7 @@ func words(b []byte, v ...uint64) []byte {
 
 func (p *processor) appendState(b []byte) []byte {
 	q := &p.dpc
-	b = words(b, uint64(p.irql)|uint64(p.current)<<8|b2u(p.quantumEnd)<<40|b2u(q.requested)<<41|b2u(q.draining)<<42|b2u(q.active.dpc != 0)<<43,
+	b = words(b, uint64(p.irql)|uint64(p.current)<<8|b2u(p.quantumEnd)<<40|b2u(q.requested)<<41|b2u(q.draining)<<42|b2u(q.active.dpc != 0)<<43|b2u(p.masked)<<44,
 		uint64(len(q.entries)), uint64(len(q.timers)), uint64(q.maxDepth)|uint64(q.rate)<<16|uint64(q.inserts)<<32|uint64(q.adjust)<<48)
 	b = words(b, p.raisedTicks, uint64(p.turns)|p.missedTicks<<8)
 	for i := range p.pending {

@@ -417,6 +417,18 @@ func (t *Thread) KeDelayExecutionThread(o Timeout) NTSTATUS {
 	return t.LeaveStatus(StatusSuccess)
 }
 
+// WaitingSites names the routines of the driver in which threads wait, and what
+// they have called, in the order of the threads.
+func (m *Machine) WaitingSites() []string {
+	var sites []string
+	for _, t := range m.threads {
+		if t.status == waiting && slices.ContainsFunc(t.stack, func(f frame) bool { return f.kind == routineFrame }) {
+			sites = append(sites, t.site())
+		}
+	}
+	return sites
+}
+
 // Waiters describes the threads that wait, for reports.
 func (m *Machine) Waiters() []string {
 	var lines []string
