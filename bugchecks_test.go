@@ -38,6 +38,7 @@ var computed = map[string][]bugCheckCase{
 	"internal/kernel/region.go checkRegionLevel":    {{0xC4, 0x11A}, {0xC4, 0x11B}},
 	"internal/kernel/region.go leftover":            {{0xC4, 0x40003}, {0xC4, 0x40006}, {0xC4, 0x40009}, {0xC4, 0x4000E}},
 	"internal/kernel/fastmutex.go checkUnsafeLevel": {{0xC4, 0x39}, {0xC4, 0x3A}},
+	"internal/kernel/resource.go checkAPCsDisabled": {{0xC4, 0x37}, {0xC4, 0x38}},
 	"internal/kernel/memory.go checkIoSpaceLevel":   {{0xC4, 0x73}, {0xC4, 0x7B}},
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"github.com/dirql/dirql/internal/bind"
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/tidy"
 	_ "github.com/dirql/dirql/wdf" // registers its routines
 )
 
@@ -40,8 +41,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | rebalancing of a device that has children | when drivers need it |
 | internal I/O controls of other methods than METHOD_BUFFERED, WdfDeviceIoBufferedOrDirect, MmProbeAndLockPages by a driver, partial MDLs | when drivers need them |
 | I/O targets other than the default one and its requests, their states (WdfIoTargetStop and so on), USB | when drivers need them |
-| Driver Verifier's rules about routines that are not listed below: ERESOURCE (0xC4/0x37, 0x38), CancelSpinLock, SpinLockSafe; PAGED_CODE | when drivers need them |
-| IoConnectInterruptEx with CONNECT_LINE_BASED or CONNECT_MESSAGE_BASED | with WDM drivers |
+| IRPs of drivers without the framework: IoCompleteRequest, IoStartNextPacket, IoSetCancelRoutine, and the rules about them | with WDM drivers |
 | litmus drivers (imports from litmus.sys) in commands other than ` + "`dirql litmus --binary`" + ` | not planned: without its test such a driver does nothing |
 | detectors of lost events and lost wakeups (lost work shows as a hang); the lines "report" of litmus tests are not checked | the next step of the project |
 | instructions: x87, MMX, AVX and later (CPUID does not offer AVX), RDRAND, XSAVE, HLT, model-specific registers, descriptor tables, debug registers; internal/x86/INSTRUCTIONS.md lists what there is | when drivers need them |
@@ -62,6 +62,7 @@ These stop the run by name (exit code 3) or are refused by the command line:
 func TestSupport(t *testing.T) {
 	var b strings.Builder
 	b.WriteString(notYet)
+	clauses(t, &b)
 	names := kernel.ServiceNames()
 	slices.Sort(names)
 	framework := func(n string) bool { return strings.HasPrefix(n, "Wdf") }
@@ -82,6 +83,43 @@ func TestSupport(t *testing.T) {
 	}
 	if diff := cmp.Diff(string(have), b.String()); diff != "" {
 		t.Errorf("docs/SUPPORT.md is not up to date; run: go test . -run TestSupport -update\n%s", diff)
+	}
+}
+
+// clauses writes which clauses of the specification have tests.
+func clauses(t *testing.T, b *strings.Builder) {
+	sections, err := tidy.Coverage(".")
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.WriteString(`
+## Clauses with tests
+
+The clauses of [docs/spec/interrupts.md](spec/interrupts.md), and how many of them stand in the name of a test or in a table of
+tests. Every litmus test of [docs/spec/litmus.md](spec/litmus.md) is run.
+
+| section | clauses | with a test | without |
+|---|---|---|---|
+`)
+	var reasons []string
+	ids := map[string][]string{} // by reason
+	for _, s := range sections {
+		tested, without := 0, []string{}
+		for _, c := range s.Clauses {
+			if c.Tested {
+				tested++
+				continue
+			}
+			without = append(without, c.ID)
+			if ids[c.Reason] = append(ids[c.Reason], c.ID); len(ids[c.Reason]) == 1 {
+				reasons = append(reasons, c.Reason)
+			}
+		}
+		fmt.Fprintf(b, "| %s | %d | %d | %s |\n", s.Title, len(s.Clauses), tested, strings.Join(without, ", "))
+	}
+	b.WriteString("\n")
+	for _, r := range reasons {
+		fmt.Fprintf(b, "- %s: %s\n", strings.Join(ids[r], ", "), r)
 	}
 }
 

@@ -95,6 +95,7 @@ func (s *Sys) acquireCallbackLock(i id) {
 		s.TakeEvent(l.cell, kernel.Forever, "SER-6", "SER-4")
 		s.f.objects[i].lock.owner = s.self()
 	} else {
+		s.yieldAroundLock()
 		old := s.AcquireSpinLock(l.cell)
 		l = &s.f.objects[i].lock
 		l.owner, l.oldIRQL = s.self(), old
@@ -121,6 +122,15 @@ func (s *Sys) releaseCallbackLock(i id) {
 		return
 	}
 	s.ReleaseSpinLock(l.cell, l.oldIRQL)
+	s.yieldAroundLock()
+}
+
+// yieldAroundLock is how the verifier provokes races: at PASSIVE_LEVEL it lets other
+// threads go on before it takes a callback lock and after it has released it (VER-4).
+func (s *Sys) yieldAroundLock() {
+	if s.f.m.Profile().FrameworkVerifier && s.IRQL() == kernel.PassiveLevel {
+		s.Yield()
+	}
 }
 
 // ownsCallbackLock reports whether the calling thread holds the lock.

@@ -442,3 +442,31 @@ func TestSER7NoLock(t *testing.T) {
 		}
 	}
 }
+
+// VER-4: the verifier yields before it takes a callback lock at PASSIVE_LEVEL and after
+// it has released it: a search on one processor lets another thread of the same priority go
+// on there, and nowhere else. Without the verifier threads follow one another.
+func TestVER4YieldsAroundLocks(t *testing.T) {
+	for _, c := range []struct {
+		verifier bool
+		want     []string
+	}{
+		{false, []string{"a1 a2 a3 b1 b2 b3"}},
+		{true, []string{"a1 a2 a3 b1 b2 b3", "a1 a2 b1 a3 b2 b3", "a1 a2 b1 b2 a3 b3", "a1 a2 b1 b2 b3 a3",
+			"a1 b1 a2 a3 b2 b3", "a1 b1 a2 b2 a3 b3", "a1 b1 a2 b2 b3 a3", "a1 b1 b2 a2 a3 b3", "a1 b1 b2 a2 b3 a3", "a1 b1 b2 b3 a2 a3"}},
+	} {
+		b := newBench(t, driver{profile: &kernel.Profile{FrameworkVerifier: c.verifier},
+			attributes: wdf.ObjectAttributes{SynchronizationScope: wdf.SynchronizationScopeDevice}})
+		locked := func(name string) body {
+			return body{cpu: 0, run: func(s *wdf.Sys) {
+				s.Step()
+				b.note("%s1", name)
+				s.WdfObjectAcquireLock(b.device)
+				b.note("%s2", name)
+				s.WdfObjectReleaseLock(b.device)
+				b.note("%s3", name)
+			}}
+		}
+		b.wantOutcomes(b.explore(locked("a"), locked("b")), c.want...)
+	}
+}

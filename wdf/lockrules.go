@@ -81,17 +81,33 @@ func (s *Sys) checkLocksReleased(role string, c Callback) {
 	}
 }
 
-// checkSendLocks reports a request that is sent while a spin lock is held, other than
-// the callback lock of automatic serialization (IOQ-5).
-func (s *Sys) checkSendLocks(h WDFREQUEST) {
+// driverSpinLock returns a spin lock that is held, other than the callback lock of
+// automatic serialization; 0 for none.
+func (s *Sys) driverSpinLock() uint64 {
 	var held [4]uint64
 	n := s.HeldLocks(held[:])
 	for _, lock := range held[:n] {
 		if !slices.ContainsFunc(s.f.held, func(l heldLock) bool { return l.kind == lockCallback && s.f.objects[l.object].lock.cell == lock }) {
-			s.Report(kernel.Finding{Rule: "ReqSendWhileSpinlock", Clause: "IOQ-5", Text: fmt.Sprintf("%s is sent while %s is held: what it is sent to "+
-				"may call back into the driver before WdfRequestSend returns", s.f.m.NameOf(uint64(h)), s.f.m.NameOf(lock))})
-			return
+			return lock
 		}
+	}
+	return 0
+}
+
+// checkSendLocks reports a request that is sent while a spin lock is held (IOQ-5).
+func (s *Sys) checkSendLocks(h WDFREQUEST) {
+	if lock := s.driverSpinLock(); lock != 0 {
+		s.Report(kernel.Finding{Rule: "ReqSendWhileSpinlock", Clause: "IOQ-5", Text: fmt.Sprintf("%s is sent while %s is held: what it is sent to "+
+			"may call back into the driver before WdfRequestSend returns", s.f.m.NameOf(uint64(h)), s.f.m.NameOf(lock))})
+	}
+}
+
+// adviseCompletionLocks advises against a request that is completed while a spin lock
+// is held (IOQ-5): the queue may present the next one before the completion returns.
+func (s *Sys) adviseCompletionLocks(r requestID) {
+	if lock := s.driverSpinLock(); lock != 0 {
+		s.advise("SpinLockSafe", "IOQ-5", "%s is completed while %s is held: the next request can be presented, and its "+
+			"handler take the lock, before the completion returns", s.f.requestName(r), s.f.m.NameOf(lock))
 	}
 }
 

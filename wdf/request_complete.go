@@ -54,6 +54,7 @@ func (s *Sys) completeByDriver(h WDFREQUEST, status NTSTATUS, information *uint6
 	if information != nil {
 		row.information = *information
 	}
+	s.adviseCompletionLocks(r)
 	s.verifyCompletion(r, status)
 	s.finish(r, status)
 }

@@ -416,3 +416,35 @@ func TestIOQ5ReqSendWhileSpinlock(t *testing.T) {
 		})
 	}
 }
+
+// IOQ-5: SpinLockSafe advises against a completion under a spin lock of the driver; the
+// callback lock of automatic serialization is none.
+func TestIOQ5SpinLockSafe(t *testing.T) {
+	advice := kernel.DefaultProfile
+	advice.AdviceRules = true
+	for _, c := range []struct {
+		name    string
+		profile kernel.Profile
+		locked  bool
+		want    []string
+	}{
+		{"IOQ-5 under a spin lock", advice, true, []string{"SpinLockSafe"}},
+		{"IOQ-5 under a spin lock, no advice", kernel.DefaultProfile, true, nil},
+		{"IOQ-5 under the callback lock", advice, false, nil},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			var spin wdf.WDFSPINLOCK
+			x := newIO(t, driver{profile: &c.profile, attributes: wdf.ObjectAttributes{SynchronizationScope: wdf.SynchronizationScopeDevice}},
+				queueSpec{present: func(x *ioBench, s *wdf.Sys, r wdf.WDFREQUEST, _ int) {
+					if c.locked {
+						spin = must(s.WdfSpinLockCreate(parent(x.device)))
+						s.WdfSpinLockAcquire(spin)
+						defer s.WdfSpinLockRelease(spin)
+					}
+					s.WdfRequestComplete(r, wdf.StatusSuccess)
+				}})
+			x.do(func(s *wdf.Sys) { x.send(s, read4) })
+			x.wantFindings(c.want...)
+		})
+	}
+}

@@ -1,3 +1,3 @@
-// Package dpc has a driver that tries the kernel's DPCs, locks, waits, interrupts
-// and work items, and variants of it with one mistake each.
+// Package dpc has a driver that tries the kernel's DPCs, locks, waits and
+// work items, and variants of it with one mistake each.
 package dpc

@@ -1,7 +1,7 @@
 //go:build ignore
 
 /*
- * A driver that tries the kernel's DPCs, locks, waits, interrupts and work items
+ * A driver that tries the kernel's DPCs, locks, waits and work items
  * beside the framework's, and checks what it gets. DriverEntry fails in the end:
  * with STATUS_NOT_SUPPORTED if everything was as it should be, else with the
  * number of the line where it was not. Each macro BUG_... is one mistake.
@@ -24,30 +24,6 @@ typedef struct _WORK_QUEUE_ITEM {
     PVOID Parameter;
 } WORK_QUEUE_ITEM;
 
-typedef struct _IO_CONNECT_INTERRUPT_PARAMETERS {
-    ULONG Version;
-    struct {
-        PVOID PhysicalDeviceObject;
-        PKINTERRUPT *InterruptObject;
-        BOOLEAN (*ServiceRoutine)(PKINTERRUPT Interrupt, PVOID ServiceContext);
-        PVOID ServiceContext;
-        PKSPIN_LOCK SpinLock;
-        KIRQL SynchronizeIrql;
-        BOOLEAN FloatingSave;
-        BOOLEAN ShareVector;
-        ULONG Vector;
-        KIRQL Irql;
-        KINTERRUPT_MODE InterruptMode;
-        KAFFINITY ProcessorEnableMask;
-        USHORT Group;
-    } FullySpecified;
-} IO_CONNECT_INTERRUPT_PARAMETERS;
-
-typedef struct _IO_DISCONNECT_INTERRUPT_PARAMETERS {
-    ULONG Version;
-    PKINTERRUPT InterruptObject;
-} IO_DISCONNECT_INTERRUPT_PARAMETERS;
-
 typedef struct _KDPC_WATCHDOG_INFORMATION {
     ULONG DpcTimeLimit;
     ULONG DpcTimeCount;
@@ -69,10 +45,6 @@ NTKERNELAPI BOOLEAN KeAreApcsDisabled(VOID);
 NTKERNELAPI NTSTATUS KeWaitForMultipleObjects(ULONG Count, PVOID *Objects, ULONG WaitType, KWAIT_REASON Reason,
     KPROCESSOR_MODE Mode, BOOLEAN Alertable, PLARGE_INTEGER Timeout, PVOID WaitBlocks);
 NTKERNELAPI VOID ExQueueWorkItem(WORK_QUEUE_ITEM *Item, ULONG QueueType);
-NTKERNELAPI NTSTATUS IoConnectInterruptEx(IO_CONNECT_INTERRUPT_PARAMETERS *Parameters);
-NTKERNELAPI VOID IoDisconnectInterruptEx(IO_DISCONNECT_INTERRUPT_PARAMETERS *Parameters);
-NTKERNELAPI KIRQL KeAcquireInterruptSpinLock(PKINTERRUPT Interrupt);
-NTKERNELAPI VOID KeReleaseInterruptSpinLock(PKINTERRUPT Interrupt, KIRQL OldIrql);
 
 DRIVER_INITIALIZE DriverEntry;
 
@@ -129,6 +101,30 @@ Wait(PVOID Object)
 {
     return KeWaitForSingleObject(Object, Executive, KernelMode, FALSE, NULL);
 }
+
+#ifdef BUG_WAIT_DPC
+static VOID
+Waiting(struct _KDPC *Dpc, PVOID DeferredContext, PVOID SystemArgument1, PVOID SystemArgument2)
+{
+    (void)Dpc;
+    (void)DeferredContext;
+    (void)SystemArgument1;
+    (void)SystemArgument2;
+    Wait(&never);
+}
+#endif
+
+#ifdef BUG_WORK_LEVEL
+/* Raised is a worker routine that returns at DISPATCH_LEVEL. */
+static VOID
+Raised(PVOID Parameter)
+{
+    KIRQL old;
+
+    KeSetEvent(Parameter, IO_NO_INCREMENT, FALSE);
+    KeRaiseIrql(DISPATCH_LEVEL, &old);
+}
+#endif
 
 /* Dpcs tries ordinary and threaded DPCs and the watchdog's answer. */
 static NTSTATUS
@@ -187,52 +183,6 @@ Locks(VOID)
     return STATUS_SUCCESS;
 }
 
-static BOOLEAN
-Service(PKINTERRUPT Interrupt, PVOID ServiceContext)
-{
-    (void)Interrupt;
-    (void)ServiceContext;
-    return FALSE;
-}
-
-static BOOLEAN
-Synchronized(PVOID SynchronizeContext)
-{
-    *(KIRQL *)SynchronizeContext = KeGetCurrentIrql();
-    return TRUE;
-}
-
-/* Interrupts connects a vector that no device uses. */
-static NTSTATUS
-Interrupts(PVOID Device)
-{
-    PKINTERRUPT interrupt = NULL;
-    IO_CONNECT_INTERRUPT_PARAMETERS p = {.Version = 9};
-    IO_DISCONNECT_INTERRUPT_PARAMETERS d = {.Version = 1};
-    KIRQL level = 0, old;
-
-    EXPECT(IoConnectInterruptEx(&p) == (NTSTATUS)0xC00000EF);
-    p.Version = 1;
-    p.FullySpecified.InterruptObject = &interrupt;
-    p.FullySpecified.ServiceRoutine = Service;
-    p.FullySpecified.SynchronizeIrql = 9;
-    p.FullySpecified.Vector = 0x77;
-    p.FullySpecified.Irql = 7;
-    p.FullySpecified.InterruptMode = Latched;
-    EXPECT(IoConnectInterruptEx(&p) == STATUS_INVALID_PARAMETER);
-    p.FullySpecified.PhysicalDeviceObject = Device;
-    EXPECT(IoConnectInterruptEx(&p) == (NTSTATUS)0xC00000F8);
-    p.FullySpecified.ProcessorEnableMask = 1;
-    EXPECT(IoConnectInterruptEx(&p) == STATUS_SUCCESS && interrupt != NULL);
-    EXPECT(KeSynchronizeExecution(interrupt, Synchronized, &level) && level == 9);
-    old = KeAcquireInterruptSpinLock(interrupt);
-    EXPECT(KeGetCurrentIrql() == 9);
-    KeReleaseInterruptSpinLock(interrupt, old);
-    d.InterruptObject = interrupt;
-    IoDisconnectInterruptEx(&d);
-    return STATUS_SUCCESS;
-}
-
 _Use_decl_annotations_
 NTSTATUS
 DriverEntry(IN PDRIVER_OBJECT DriverObject, IN PUNICODE_STRING RegistryPath)
@@ -241,6 +191,7 @@ DriverEntry(IN PDRIVER_OBJECT DriverObject, IN PUNICODE_STRING RegistryPath)
     KIRQL old;
     PROCESSOR_NUMBER second = {0, 1, 0};
 
+    (void)DriverObject;
     (void)RegistryPath;
     (void)old;
     (void)second;
@@ -251,9 +202,6 @@ DriverEntry(IN PDRIVER_OBJECT DriverObject, IN PUNICODE_STRING RegistryPath)
     status = Dpcs();
     if (NT_SUCCESS(status)) {
         status = Locks();
-    }
-    if (NT_SUCCESS(status)) {
-        status = Interrupts(DriverObject);
     }
 #if defined(BUG_UNLOAD_DPC)
     KeSetTargetProcessorDpcEx(&ordinary, &second); /* it waits there for the clock */
@@ -280,6 +228,27 @@ DriverEntry(IN PDRIVER_OBJECT DriverObject, IN PUNICODE_STRING RegistryPath)
     KeReleaseSpinLock(&third, old);
 #elif defined(BUG_HOLD_LOCK)
     KeAcquireSpinLock(&lock, &old);
+#elif defined(BUG_MUTEX_TWICE)
+    static FAST_MUTEX mutex;
+    ExInitializeFastMutex(&mutex);
+    ExAcquireFastMutex(&mutex);
+    ExAcquireFastMutex(&mutex);
+#elif defined(BUG_FREE_TWICE)
+    PVOID block = ExAllocatePool2(POOL_FLAG_NON_PAGED, 16, 'cpdP');
+    ExFreePoolWithTag(block, 'cpdP');
+    ExFreePoolWithTag(block, 'cpdP');
+#elif defined(BUG_CLOCK)
+    KeRaiseIrql(HIGH_LEVEL, &old);
+    for (;;) {
+        KeStallExecutionProcessor(50);
+    }
+#elif defined(BUG_WAIT_DPC)
+    KeInitializeDpc(&ordinary, Waiting, NULL);
+    KeInsertQueueDpc(&ordinary, NULL, NULL);
+#elif defined(BUG_WORK_LEVEL)
+    item.WorkerRoutine = Raised;
+    ExQueueWorkItem(&item, 1);
+    Wait(&done);
 #endif
     return NT_SUCCESS(status) ? STATUS_NOT_SUPPORTED : status;
 }

@@ -1,53 +1,26 @@
 package dpc_test
 
 import (
-	"strings"
 	"testing"
 
-	"github.com/dirql/dirql"
-	"github.com/dirql/dirql/drivers/edu"
+	"github.com/dirql/dirql/drivers/selftest"
 )
 
 // The driver tests itself and says which of its tests failed; each variant ends
 // with the finding that names its mistake, with and without Driver Verifier.
 func TestKernelRoutines(t *testing.T) {
-	good := "start failed"
-	for _, c := range []struct {
-		file, title, bare string
-	}{
-		{"dpc.sys", good, good},
-		{"testdata/unload-dpc.sys", "bug check 0xC7 TIMER_OR_DPC_INVALID (0x1,", "bug check 0xD4"},
-		{"testdata/unload-work.sys", "bug check 0xCE", "bug check 0xCE"},
-		{"testdata/queue-twice.sys", "bug check 0x96", "bug check 0x96"},
-		{"testdata/threaded-lock.sys", "bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0x40,", "IRQL"},
-		{"testdata/lock-order.sys", "bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0x1001,", good},
-		{"testdata/hold-lock.sys", "bug check 0xC4 DRIVER_VERIFIER_DETECTED_VIOLATION (0x40009,", "SpinLock"},
-	} {
-		for _, profile := range []dirql.Profile{{}, {DriverVerifierOff: true}} {
-			t.Run(c.file+" "+profile.String(), func(t *testing.T) {
-				s := edu.Scenario()
-				var err error
-				if s.Driver, err = dirql.LoadDriver(c.file); err != nil {
-					t.Fatal(err)
-				}
-				r, err := s.Run(dirql.Options{Processors: 2, Profile: profile})
-				if err != nil {
-					t.Fatal(err)
-				}
-				want := c.title
-				if profile.DriverVerifierOff {
-					want = c.bare
-				}
-				for _, f := range r.Findings {
-					switch {
-					case f.Title == good && !strings.Contains(f.Text, "STATUS_NOT_SUPPORTED"):
-						t.Errorf("a test of the driver failed: %s", f.Text)
-					case strings.HasPrefix(f.Title, want):
-						return
-					}
-				}
-				t.Errorf("findings %+v, want %s", r.Findings, want)
-			})
-		}
-	}
+	selftest.Check(t, []selftest.Case{
+		{File: "dpc.sys", Title: selftest.Good, Bare: selftest.Good},
+		{File: "testdata/unload-dpc.sys", Title: "bug check 0xC7 TIMER_OR_DPC_INVALID (0x1,", Bare: "bug check 0xD4"},
+		{File: "testdata/unload-work.sys", Title: "bug check 0xCE", Bare: "bug check 0xCE"},
+		{File: "testdata/queue-twice.sys", Title: "bug check 0x96", Bare: "bug check 0x96"},
+		{File: "testdata/threaded-lock.sys", Title: selftest.Violation + "(0x40,", Bare: "IRQL"},
+		{File: "testdata/lock-order.sys", Title: selftest.Violation + "(0x1001,", Bare: selftest.Good},
+		{File: "testdata/hold-lock.sys", Title: selftest.Violation + "(0x40009,", Bare: "SpinLock"},
+		{File: "testdata/mutex-twice.sys", Title: selftest.Violation + "(0x1000,", Bare: "bug check 0xBF"},
+		{File: "testdata/free-twice.sys", Title: selftest.Violation + "(0x13,", Bare: "bug check 0xC2"},
+		{File: "testdata/clock.sys", Title: "bug check 0x101", Bare: "bug check 0x101"},
+		{File: "testdata/wait-dpc.sys", Title: selftest.Violation + "(0x121,", Bare: "bug check 0xB8"},
+		{File: "testdata/work-level.sys", Title: "bug check 0xE1", Bare: "bug check 0xE1"},
+	})
 }

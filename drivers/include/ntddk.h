@@ -245,7 +245,7 @@ typedef struct _SCATTER_GATHER_LIST *PSCATTER_GATHER_LIST;
 #define DBG 0
 #endif
 #if DBG
-#define NT_ASSERT(Condition) ((Condition) ? (void)0 : __builtin_trap())
+#define NT_ASSERT(Condition) ({ if (!(Condition)) __asm__ volatile("int $0x2c"); }) /* DbgRaiseAssertionFailure */
 #else
 #define NT_ASSERT(Condition) ((void)0)
 #endif

@@ -120,9 +120,6 @@ var exceptions = map[uint8]struct {
 	assertion: {kernel.StatusAssertionFailure, "an assertion of the driver failed (NT_ASSERT)"},
 }
 
-// assertion is INT 2Ch, which DbgRaiseAssertionFailure is.
-const assertion = 0x2C
-
 // exception is an exception of the processor.
 func (d *Driver) exception(t *kernel.Thread, c *x86.CPU) {
 	e := &c.Exception
@@ -138,6 +135,9 @@ func (d *Driver) exception(t *kernel.Thread, c *x86.CPU) {
 		t.Unsupported(fmt.Sprintf("interrupt 0x%X (INT n) at %s", e.Vector, d.site(c.RIP)))
 	}
 	raised := kernel.Exception{Code: x.status, Address: c.RIP, Clause: "exception", Text: x.text}
+	if e.Vector == assertion && d.asksForLevel(c.RIP) {
+		pagedCode(t, &raised)
+	}
 	if e.Vector == x86.GeneralProtection {
 		raised.Params = []uint64{0, ^uint64(0)} // what Windows knows of it
 	}

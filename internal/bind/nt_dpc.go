@@ -10,13 +10,8 @@ func init() {
 	register(map[string]func(c *call) uint64{
 		"KeInitializeThreadedDpc":          func(c *call) uint64 { c.KeInitializeThreadedDpc(c.arg(0), c.arg(1), c.arg(2)); return 0 },
 		"KeSetTargetProcessorDpcEx":        (*call).setTargetProcessor,
-		"KeSynchronizeExecution":           func(c *call) uint64 { return boolean(c.KeSynchronizeExecution(c.arg(0), c.arg(1), c.arg(2))) },
-		"KeAcquireInterruptSpinLock":       func(c *call) uint64 { return uint64(c.KeAcquireInterruptSpinLock(c.arg(0))) },
-		"KeReleaseInterruptSpinLock":       func(c *call) uint64 { c.KeReleaseInterruptSpinLock(c.arg(0), uint8(c.arg(1))); return 0 },
-		"IoConnectInterruptEx":             (*call).connectInterrupt,
-		"IoDisconnectInterruptEx":          func(c *call) uint64 { c.IoDisconnectInterruptEx(c.connection()); return 0 },
-		"IoReportInterruptActive":          func(c *call) uint64 { c.IoReportInterruptActive(c.connection()); return 0 },
-		"IoReportInterruptInactive":        func(c *call) uint64 { c.IoReportInterruptInactive(c.connection()); return 0 },
+		"IoAcquireCancelSpinLock":          func(c *call) uint64 { c.store(c.arg(0), 1, uint64(c.IoAcquireCancelSpinLock())); return 0 },
+		"IoReleaseCancelSpinLock":          func(c *call) uint64 { c.IoReleaseCancelSpinLock(uint8(c.arg(0))); return 0 },
 		"KeWaitForMultipleObjects":         (*call).waitForMultipleObjects,
 		"KeEnterCriticalRegion":            func(c *call) uint64 { c.KeEnterCriticalRegion(); return 0 },
 		"KeLeaveCriticalRegion":            func(c *call) uint64 { c.KeLeaveCriticalRegion(); return 0 },
@@ -96,47 +91,3 @@ func (c *call) waitForMultipleObjects() uint64 {
 	all := c.word(2) == 0 // WaitAll
 	return uint64(c.KeWaitForMultipleObjects(objects, all, c.arg(7) != 0, c.timeout(6)))
 }
-
-// Versions of IO_CONNECT_INTERRUPT_PARAMETERS.
-const (
-	connectFullySpecified      = 1
-	connectLineBased           = 2
-	connectMessageBased        = 3
-	connectFullySpecifiedGroup = 4
-)
-
-// connectInterrupt reads the parameters of IoConnectInterruptEx and checks them
-// in the order of the documented errors (INT-1).
-func (c *call) connectInterrupt() uint64 {
-	version := c.load(c.arg(0), 4)
-	switch version {
-	case connectFullySpecified, connectFullySpecifiedGroup:
-	case connectLineBased, connectMessageBased:
-		c.Unsupported("IoConnectInterruptEx with CONNECT_LINE_BASED or CONNECT_MESSAGE_BASED")
-	default:
-		return uint64(kernel.StatusInvalidParameter1)
-	}
-	p := c.structureAt(c.arg(0)+8, "IO_CONNECT_INTERRUPT_FULLY_SPECIFIED_PARAMETERS")
-	routine, object := p.get("ServiceRoutine"), p.get("InterruptObject")
-	if p.get("PhysicalDeviceObject") == 0 || object == 0 || routine == 0 ||
-		version == connectFullySpecifiedGroup && p.get("Group") != 0 {
-		return uint64(kernel.StatusInvalidParameter)
-	}
-	if p.get("Vector") > 0xFF {
-		return uint64(kernel.StatusNotFound)
-	}
-	in, s := c.IoConnectInterruptEx(kernel.ConnectParams{
-		Name: c.Machine().NameOf(routine), ServiceRoutine: routine, Context: p.get("ServiceContext"),
-		Vector: uint8(p.get("Vector")), IRQL: uint8(p.get("Irql")), SynchronizeIRQL: uint8(p.get("SynchronizeIrql")),
-		Latched: p.get("InterruptMode") == 1, Shared: p.flag("ShareVector"),
-		Affinity: p.get("ProcessorEnableMask"), SpinLock: p.get("SpinLock"),
-	})
-	if s == kernel.StatusSuccess {
-		c.store(object, 8, in)
-	}
-	return uint64(s)
-}
-
-// connection reads the interrupt object out of IO_DISCONNECT_INTERRUPT_PARAMETERS
-// or IO_REPORT_INTERRUPT_ACTIVE_STATE_PARAMETERS: version, then the context.
-func (c *call) connection() uint64 { return c.load(c.arg(0)+8, 8) }

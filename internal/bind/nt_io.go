@@ -8,7 +8,7 @@ import (
 )
 
 func init() {
-	register(map[string]func(c *call) uint64{
+	registerChecked(map[string]func(c *call) uint64{
 		"IoAllocateErrorLogEntry":  func(c *call) uint64 { return c.AllocatePool(false, max(c.arg(1)&0xFF, 1), kernel.PoolTag("Err ")) },
 		"IoWriteErrorLogEntry":     (*call).writeErrorLog,
 		"IoWMIRegistrationControl": (*call).wmiRegistration,

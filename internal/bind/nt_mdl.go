@@ -1,7 +1,7 @@
 package bind
 
 func init() {
-	register(map[string]func(c *call) uint64{
+	registerChecked(map[string]func(c *call) uint64{
 		"IoAllocateMdl":                (*call).allocateMDL,
 		"IoFreeMdl":                    func(c *call) uint64 { c.IoFreeMdl(c.arg(0)); return 0 },
 		"MmBuildMdlForNonPagedPool":    func(c *call) uint64 { c.MmBuildMdlForNonPagedPool(c.arg(0)); return 0 },

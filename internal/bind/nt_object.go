@@ -7,15 +7,12 @@ import (
 
 func init() {
 	register(map[string]func(c *call) uint64{
-		"ObReferenceObjectByHandle":      (*call).referenceByHandle,
-		"ObfReferenceObject":             func(c *call) uint64 { return uint64(c.ObfReferenceObject(c.arg(0))) },
-		"ObfDereferenceObject":           func(c *call) uint64 { return uint64(c.ObfDereferenceObject(c.arg(0))) },
-		"ObDereferenceObjectDeferDelete": func(c *call) uint64 { return uint64(c.ObfDereferenceObject(c.arg(0))) },
-		"ZwClose":                        func(c *call) uint64 { return uint64(c.ZwClose(c.arg(0))) },
-		"ZwWaitForSingleObject":          func(c *call) uint64 { return uint64(c.ZwWaitForSingleObject(c.arg(0), c.timeout(2))) },
-		"ZwCreateEvent":                  (*call).createEvent,
-		"IoCreateNotificationEvent":      func(c *call) uint64 { return c.namedEvent(kernel.NotificationEvent) },
-		"IoCreateSynchronizationEvent":   func(c *call) uint64 { return c.namedEvent(kernel.SynchronizationEvent) },
+		"ObReferenceObjectByHandle": (*call).referenceByHandle,
+		"ObfReferenceObject":        func(c *call) uint64 { return uint64(c.ObfReferenceObject(c.arg(0))) },
+		"ObfDereferenceObject":      func(c *call) uint64 { return uint64(c.ObfDereferenceObject(c.arg(0))) },
+		"ZwClose":                   func(c *call) uint64 { return uint64(c.ZwClose(c.arg(0))) },
+		"ZwWaitForSingleObject":     func(c *call) uint64 { return uint64(c.ZwWaitForSingleObject(c.arg(0), c.timeout(2))) },
+		"ZwCreateEvent":             (*call).createEvent,
 
 		"PsCreateSystemThread":    (*call).createSystemThread,
 		"PsTerminateSystemThread": func(c *call) uint64 { return uint64(c.PsTerminateSystemThread(kernel.NTSTATUS(c.word(0)))) },
@@ -29,6 +26,11 @@ func init() {
 		"KeSetSystemAffinityThreadEx":    func(c *call) uint64 { return c.KeSetSystemAffinityThreadEx(c.arg(0)) },
 		"KeRevertToUserAffinityThread":   func(c *call) uint64 { c.KeRevertToUserAffinityThreadEx(0); return 0 },
 		"KeRevertToUserAffinityThreadEx": func(c *call) uint64 { c.KeRevertToUserAffinityThreadEx(c.arg(0)); return 0 },
+	})
+	registerChecked(map[string]func(c *call) uint64{
+		"ObDereferenceObjectDeferDelete": func(c *call) uint64 { return uint64(c.ObfDereferenceObject(c.arg(0))) },
+		"IoCreateNotificationEvent":      func(c *call) uint64 { return c.namedEvent(kernel.NotificationEvent) },
+		"IoCreateSynchronizationEvent":   func(c *call) uint64 { return c.namedEvent(kernel.SynchronizationEvent) },
 	})
 }
 

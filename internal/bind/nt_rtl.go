@@ -8,14 +8,16 @@ import (
 )
 
 func init() {
-	register(map[string]func(c *call) uint64{
+	registerChecked(map[string]func(c *call) uint64{
 		"MmGetSystemRoutineAddress": (*call).getSystemRoutineAddress,
 		"RtlGetVersion":             (*call).getVersion,
-		"RtlCompareMemory":          (*call).compareMemory,
-		"memcmp":                    (*call).memcmp,
-		"memcpy_s":                  (*call).memcpyS,
-		"RtlAnsiCharToUnicodeChar":  (*call).ansiCharToUnicodeChar,
 		"RtlUnicodeToMultiByteN":    (*call).unicodeToMultiByteN,
+	})
+	register(map[string]func(c *call) uint64{
+		"RtlCompareMemory":         (*call).compareMemory,
+		"memcmp":                   (*call).memcmp,
+		"memcpy_s":                 (*call).memcpyS,
+		"RtlAnsiCharToUnicodeChar": (*call).ansiCharToUnicodeChar,
 		"KeBugCheck": func(c *call) uint64 {
 			c.BugCheck(c.word(0), [4]uint64{}, "KeBugCheck", "the driver itself stops the system")
 			return 0

@@ -20,6 +20,8 @@ func init() {
 		"KeSetTimer":          func(c *call) uint64 { return boolean(c.KeSetTimerEx(c.arg(0), c.due(1), 0, c.arg(2))) },
 		"KeSetTimerEx":        func(c *call) uint64 { return boolean(c.KeSetTimerEx(c.arg(0), c.due(1), c.word(2), c.arg(3))) },
 		"KeCancelTimer":       func(c *call) uint64 { return boolean(c.KeCancelTimer(c.arg(0))) },
+
+		"ExSetTimerResolution": func(c *call) uint64 { return uint64(c.ExSetTimerResolution(c.word(0), c.flag(1))) },
 	})
 	registerChecked(map[string]func(c *call) uint64{
 		"KeQueryTimeIncrement":      func(c *call) uint64 { return c.Machine().TickTime() / 100 },

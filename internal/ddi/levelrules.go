@@ -24,6 +24,10 @@ var levelRules = []levelRule{
 		"ExInitializePagedLookasideList", "ExRegisterCallback", "ExSetTimerResolution", "ExUnregisterCallback", "ProbeForRead",
 		"ProbeForWrite",
 	}},
+	{"IrqlExApcLte3", 0x00020007, []string{
+		"ExAcquireResourceExclusiveLite", "ExAcquireResourceSharedLite", "ExAcquireSharedStarveExclusive",
+		"ExAcquireSharedWaitForExclusive", "ExConvertExclusiveToSharedLite", "ExDeleteResourceLite",
+	}},
 	{"IrqlExPassive", 0x00020008, []string{
 		"ExCreateCallback", "ExIsProcessorFeaturePresent", "ExRaiseAccessViolation", "ExRaiseDatatypeMisalignment", "ExRaiseStatus",
 		"ExUuidCreate",

@@ -81,7 +81,7 @@ func (m *Machine) CancelDeviceAll(device uint32) {
 // fireDue lets everything happen whose time has come.
 func (m *Machine) fireDue() {
 	for m.now >= m.nextTick && !m.ended {
-		if m.nextTick += m.cfg.Tunables.TickTime; m.now >= m.nextTick && !m.tickNeeded() {
+		if m.nextTick += m.tickPeriod(); m.now >= m.nextTick && !m.tickNeeded() {
 			m.skipTicks()
 		}
 		m.tickAll()
@@ -174,7 +174,7 @@ func (m *Machine) Tick() {
 
 // skipTicks sets the time of the next tick to the first one after now.
 func (m *Machine) skipTicks() {
-	m.nextTick = m.now - m.now%m.cfg.Tunables.TickTime + m.cfg.Tunables.TickTime
+	m.nextTick = m.now - m.now%m.tickPeriod() + m.tickPeriod()
 }
 
 func (m *Machine) tickAll() {

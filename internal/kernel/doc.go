@@ -16,8 +16,9 @@
 // (what a driver did wrong), snapshot.go and state.go.
 //
 // Locks: heldlock.go says what a spin lock is; spinlock.go, queuedlock.go,
-// fastmutex.go, mutex.go and region.go have the routines, lockorder.go the
-// deadlock detection of Driver Verifier. limit.go checks levels.
+// cancellock.go, fastmutex.go, mutex.go, resource.go and region.go have the routines, lockorder.go
+// the deadlock detection of Driver Verifier, eventlock.go circles of waits. limit.go
+// checks levels.
 //
 // Drivers beside or without the framework: wdminterrupt.go, wdmwork.go;
 // unload.go is what happens when a driver goes.

@@ -48,8 +48,8 @@ func (m *Machine) eventOwner(object uint64) *Thread {
 		}
 	}
 	for i := range m.owned {
-		if m.owned[i].addr == object {
-			return m.threads[m.owned[i].thread]
+		if o := &m.owned[i]; o.addr == object || o.kind == fastMutex && o.addr+fastMutexEvent == object {
+			return m.threads[o.thread]
 		}
 	}
 	if typ, f := m.Mem.Load(object+headerType, 1); f.Kind == 0 && typ&0x7F == mutantObject {
@@ -60,34 +60,82 @@ func (m *Machine) eventOwner(object uint64) *Thread {
 	return nil
 }
 
-// checkCircle ends the run if a wait without timeout can never end because the
-// holder of the object waits, directly or through others, for this thread.
-func (t *Thread) checkCircle(object uint64) {
-	m, text, clauses := t.m, "", t.waitClauses
-	if clauses[0] == "" {
+// blocker is a thread that has to go on before another one's wait can end.
+type blocker struct {
+	object uint64
+	holder *Thread
+	before bool // it does not have the object, but gets it first
+}
+
+// blockers returns the threads without which the wait of a thread cannot end. A wait
+// for any one of several objects, and one with a timeout, needs none of them.
+func (m *Machine) blockers(t *Thread) (list []blocker) {
+	if m.hasTimed(timedWait, uint64(t.id)) {
+		return nil
+	}
+	switch w := &t.wait; {
+	case w.kind == waitResource:
+		for i := range m.resourceOwners {
+			if o := &m.resourceOwners[i]; o.addr == w.objects[0] {
+				list = append(list, blocker{o.addr, m.threads[o.thread], false})
+			}
+		}
+		if x := m.resourceWaiter(w.objects[0], true); !w.all && x != nil {
+			list = append(list, blocker{w.objects[0], x, true})
+		}
+	case w.kind == waitObject && (w.all || len(w.objects) == 1):
+		for _, object := range w.objects {
+			if holder := m.eventOwner(object); holder != nil {
+				list = append(list, blocker{object, holder, false})
+			}
+		}
+	}
+	return list
+}
+
+// checkCircle ends the run if a wait without timeout, which is about to begin, can
+// never end because a holder of the object waits, directly or through others, for
+// this thread.
+func (t *Thread) checkCircle() {
+	clauses := t.waitClauses
+	switch {
+	case t.wait.kind == waitResource:
+		clauses = [2]string{"IRQL-17", "IRQL-17"}
+	case clauses[0] == "":
 		clauses = [2]string{"IRQL-9", "IRQL-9"}
 	}
-	for waits, n := t, 0; n < len(m.threads); n++ {
-		holder := m.eventOwner(object)
-		if holder == nil {
-			return
-		}
-		if holder == t && n == 0 {
-			t.stop(Finding{Rule: "self-deadlock", Clause: clauses[0], Text: m.NameOf(object) +
+	for _, b := range t.m.blockers(t) {
+		if b.holder == t {
+			t.stop(Finding{Rule: "self-deadlock", Clause: clauses[0], Text: t.m.NameOf(b.object) +
 				" is acquired by the thread that holds it: it waits for itself for ever; Windows hangs here"})
 		}
-		text += fmt.Sprintf("thread %s waits for %s, held by thread %s; ", waits.name, m.NameOf(object), holder.name)
-		if holder == t {
-			t.stop(Finding{Rule: "deadlock", Clause: clauses[1], Text: text + "Windows hangs here"})
-		}
-		if holder.status != waiting || holder.wait.kind != waitObject || m.hasTimed(timedWait, uint64(holder.id)) {
-			return
-		}
-		if len(holder.wait.objects) > 1 && !holder.wait.all {
-			return // any one of them ends its wait
-		}
-		waits, object = holder, holder.wait.objects[0]
 	}
+	if text := t.m.waitsForEver(t, t, make([]bool, len(t.m.threads))); text != "" {
+		t.stop(Finding{Rule: "deadlock", Clause: clauses[1], Text: text + "Windows hangs here"})
+	}
+}
+
+// waitsForEver describes the circle of waits from a thread to the end, "" if there
+// is none. seen are the threads that the search came to.
+func (m *Machine) waitsForEver(t, end *Thread, seen []bool) string {
+	seen[t.id] = true
+	for _, b := range m.blockers(t) {
+		how := "held by"
+		if b.before {
+			how = "behind"
+		}
+		link := fmt.Sprintf("thread %s waits for %s, %s thread %s; ", t.name, m.NameOf(b.object), how, b.holder.name)
+		if b.holder == end {
+			return link
+		}
+		if b.holder.status != waiting || seen[b.holder.id] {
+			continue
+		}
+		if rest := m.waitsForEver(b.holder, end, seen); rest != "" {
+			return link + rest
+		}
+	}
+	return ""
 }
 
 // hasTimed reports whether a timed event of this kind and id is scheduled.

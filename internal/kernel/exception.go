@@ -31,6 +31,7 @@ type Exception struct {
 	Params         []uint64 // EXCEPTION_RECORD.ExceptionInformation, at most 15
 	Text           string   // what happened, one line, if nobody handles it
 	Clause         string
+	Rule           string // the rule that is broken, if nobody handles it; "" for none
 }
 
 // highestUserAddress is the last byte of user space, a page of 64 KB below the
@@ -120,5 +121,5 @@ func (t *Thread) Unhandled(e Exception) {
 		code = 0x3B
 		params[2], params[3] = e.Context, 0
 	}
-	t.BugCheck(code, params, e.Clause, e.Text)
+	t.stop(Finding{Code: code, Params: params, Rule: e.Rule, Clause: e.Clause, Text: e.Text})
 }

@@ -20,6 +20,7 @@ const (
 	interruptLock                 // KeAcquireInterruptSpinLock
 	plainLock                     // KeAcquireSpinLock and its like: watched from here
 	queuedLock                    // KeAcquireInStackQueuedSpinLock and its like
+	cancelLock                    // IoAcquireCancelSpinLock: queued, too
 	fastMutex                     // ExAcquireFastMutex and its like
 	mutexLock                     // a wait for a KMUTEX
 )
@@ -27,8 +28,11 @@ const (
 // watched reports whether the deadlock detection knows locks of this kind.
 func (k lockKind) watched() bool { return k >= plainLock }
 
+// queued reports whether processors get a lock in the order in which they came.
+func (k lockKind) queued() bool { return k == queuedLock || k == cancelLock }
+
 func (k lockKind) String() string {
-	return [...]string{"lock", "interrupt spin lock", "spin lock", "queued spin lock", "fast mutex", "mutex"}[k]
+	return [...]string{"lock", "interrupt spin lock", "spin lock", "queued spin lock", "cancel spin lock", "fast mutex", "mutex"}[k]
 }
 
 // heldLock is a spin lock that is held now.
@@ -80,7 +84,7 @@ func (t *Thread) spin(lock uint64, k lockKind) {
 		t.selfDeadlock(lock, h)
 	}
 	switch {
-	case k == queuedLock && (!m.lockFree(lock) || m.firstWaiter(lock) >= 0):
+	case k.queued() && (!m.lockFree(lock) || m.firstWaiter(lock) >= 0):
 		m.Touch(lock, 8, true) // whoever comes first gets it first
 		m.lockQueue = append(m.lockQueue, lockWaiter{lock, t.cpu})
 		t.point(op{kind: opQueuedLock, addr: lock})

@@ -13,6 +13,7 @@ type InterruptID int32
 type interrupt struct {
 	ConnectParams
 	address   uint64 // KINTERRUPT
+	set       uint64 // connection context of those that were connected together, 0: connected alone
 	next      int32  // next in the chain of the vector
 	connected bool
 	inactive  bool // soft disconnect: the ISR is not called (INT-20)

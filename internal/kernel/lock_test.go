@@ -364,3 +364,59 @@ func TestIRQL15HeldBelowDispatch(t *testing.T) {
 		reaches(t, got, c.want...)
 	}
 }
+
+// The cancel spin lock is one queued spin lock for all drivers (IRQL-15).
+func TestIRQL15CancelSpinLock(t *testing.T) {
+	b := newBench(t, kernel.Config{Processors: 2})
+	x := b.cell()
+	reaches(t, b.outcomes(func() {
+		for i := range 2 {
+			b.thread(i, func(t *kernel.Thread) {
+				old := t.IoAcquireCancelSpinLock()
+				b.is("the level", t.IRQL(), uint8(2))
+				t.Store(x, 8, t.Load(x, 8)+1)
+				t.IoReleaseCancelSpinLock(old)
+				b.is("the level after it", t.IRQL(), uint8(0))
+			})
+		}
+	}, func() string { return fmt.Sprint(b.value(x)) }), "2")
+	held := func(b *bench, t *kernel.Thread) {
+		t.Invoke("callback", b.fn("callback", func(t *kernel.Thread, _ kernel.Args) uint64 {
+			t.IoAcquireCancelSpinLock()
+			return 0
+		}), kernel.Args{})
+		t.IoReleaseCancelSpinLock(0)
+	}
+	twice := func(_ *bench, t *kernel.Thread) {
+		t.IoAcquireCancelSpinLock()
+		t.IoAcquireCancelSpinLock()
+	}
+	order := func(b *bench, t *kernel.Thread) {
+		lock := b.cell()
+		t.KeInitializeSpinLock(lock)
+		old := t.IoAcquireCancelSpinLock()
+		t.KeAcquireSpinLockAtDpcLevel(lock)
+		t.KeReleaseSpinLockFromDpcLevel(lock)
+		t.IoReleaseCancelSpinLock(old)
+		t.KeAcquireSpinLock(lock)
+		t.IoAcquireCancelSpinLock()
+	}
+	for _, c := range []crash{
+		{name: "CancelSpinLock held at the end", body: held, rule: "CancelSpinLock", ends: kernel.Done},
+		{name: "CancelSpinLock held at the end, bare", profile: bare, body: held, rule: "CancelSpinLock", ends: kernel.Done},
+		{name: "IRQL-15 cancel spin lock twice", body: twice, code: 0xC4, rule: "self-deadlock", ends: kernel.Stopped},
+		{name: "IRQL-15 cancel spin lock twice, bare", profile: bare, body: twice, rule: "self-deadlock", ends: kernel.Stopped},
+		{name: "IRQL-15 cancel spin lock in another order", body: order, code: 0xC4, rule: "lock order", ends: kernel.Stopped},
+		{name: "IRQL-15 cancel spin lock released by a thread without it", body: raised(2, func(_ *bench, t *kernel.Thread) { t.IoReleaseCancelSpinLock(0) }),
+			code: 0xC4, ends: kernel.Stopped},
+		{name: "IRQL-15 cancel spin lock released at PASSIVE_LEVEL", body: func(_ *bench, t *kernel.Thread) {
+			t.IoAcquireCancelSpinLock()
+			t.KeLowerIrql(0)
+			t.IoReleaseCancelSpinLock(0)
+		}, code: 0xC4, params: with(0x36, 0, 7, 0), ends: kernel.Stopped},
+		{name: "IRQL-12 cancel spin lock above DISPATCH_LEVEL", body: raised(5, func(_ *bench, t *kernel.Thread) { t.IoAcquireCancelSpinLock() }),
+			code: 0xC4, params: with(0xE5, 5), ends: kernel.Stopped},
+	} {
+		c.check(t)
+	}
+}

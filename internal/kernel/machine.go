@@ -60,7 +60,7 @@ type Config struct {
 	MaxSteps   uint64        // bound on scheduling points; default 10 million
 	MaxTime    uint64        // bound on virtual time, ns; default one hour
 	// QuantumEnd lets a thread be preempted by one of equal priority at any
-	// point instead of at clock ticks only.
+	// point instead of at clock ticks and where it yields only.
 	QuantumEnd bool
 	// TicksLast makes clock ticks come only when nothing else can happen, not
 	// even an event of the environment.
@@ -159,39 +159,43 @@ type naming struct {
 // state is everything of the machine that a snapshot copies, apart from memory
 // and threads.
 type state struct {
-	now         uint64 // virtual nanoseconds
-	steps       uint64
-	nextAct     uint32
-	threadSeq   uint64
-	dpcSeq      uint64
-	nextTick    uint64
-	stepsInRow  uint64 // steps of the same processor since another one could have stepped
-	procs       []processor
-	held        []heldLock
-	lockQueue   []lockWaiter // in the order of arrival
-	owned       []ownedMutex
-	ownedEvents []ownedEvent
-	lockUses    []lockUse   // sorted by address
-	orders      []lockOrder // sorted
-	locks       []spinLock
-	lines       []line
-	vectors     [256]vector
-	interrupts  []interrupt
-	timed       []timedEvent
-	timedSeq    uint64
-	work        []workItem
-	later       []laterWork
-	windows     []window
-	gone        []unloaded
-	findings    []Finding
-	classes     []classCount
-	failed      []uint64 // routines whose allocation has failed: see Faults
-	injected    int
-	objects     []object
-	handles     []uint64 // objects of the kernel handles 4, 8, ...; 0: closed
+	now            uint64 // virtual nanoseconds
+	steps          uint64
+	nextAct        uint32
+	threadSeq      uint64
+	dpcSeq         uint64
+	nextTick       uint64
+	resolution     timerResolution
+	stepsInRow     uint64 // steps of the same processor since another one could have stepped
+	procs          []processor
+	held           []heldLock
+	lockQueue      []lockWaiter // in the order of arrival
+	owned          []ownedMutex
+	resources      []uint64 // ERESOURCEs that are initialized, sorted
+	ownedEvents    []ownedEvent
+	resourceOwners []resourceOwner // in the order of the first acquire
+	lockUses       []lockUse       // sorted by address
+	orders         []lockOrder     // sorted
+	locks          []spinLock
+	lines          []line
+	vectors        [256]vector
+	interrupts     []interrupt
+	timed          []timedEvent
+	timedSeq       uint64
+	work           []workItem
+	later          []laterWork
+	windows        []window
+	gone           []unloaded
+	findings       []Finding
+	classes        []classCount
+	failed         []uint64 // routines whose allocation has failed: see Faults
+	injected       int
+	objects        []object
+	handles        []uint64 // objects of the kernel handles 4, 8, ...; 0: closed
 
 	objectTypes     uint64 // address of the OBJECT_TYPEs, 0: none yet
 	processorBlocks uint64 // address of the KPCRs, 0: none yet
+	cancelLock      uint64 // address of the cancel spin lock, 0: none yet
 }
 
 // New returns a machine whose processors are idle at PASSIVE_LEVEL.

@@ -107,6 +107,7 @@ func (t *Thread) FreePool(addr uint64) {
 func (t *Thread) FreeBlock(addr uint64) {
 	if a := t.m.Mem.Find(addr); a != nil {
 		t.checkNotInUse(a.Addr, a.Addr+a.Size, "a block is freed", t.m.cfg.Profile.DriverVerifier)
+		t.checkResourcesIn(a.Addr, a.Addr+a.Size, "a block is freed")
 		t.forgetLocks(a.Addr, a.Addr+a.Size)
 	}
 	t.m.Mem.Free(addr, t.ActivationID())

@@ -20,7 +20,7 @@ type processor struct {
 	raisedTicks uint64 // ticks since something was done below DISPATCH_LEVEL (WD-2)
 	lowSteps    uint64 // see LowSteps
 	idleTries   uint32 // decisions in the idle loop: see Machine.position
-	turns       uint8  // quanta that ended since then by Config.QuantumEnd
+	turns       uint8  // quanta that ended since then by Config.QuantumEnd or Yield
 	quantumEnd  bool   // the clock found that another thread of this priority waits
 }
 

@@ -20,9 +20,13 @@ var (
 func (t *Thread) KeEnterCriticalRegion() {
 	t.Enter(svcKeEnterCriticalRegion)
 	t.checkRegionLevel(0x11A, svcKeEnterCriticalRegion)
+	t.enterCriticalRegion()
+	t.LeaveVoid()
+}
+
+func (t *Thread) enterCriticalRegion() {
 	t.criticalRegions++
 	t.driverRegions++
-	t.LeaveVoid()
 }
 
 // KeLeaveCriticalRegion undoes one KeEnterCriticalRegion; without one it is
@@ -30,13 +34,17 @@ func (t *Thread) KeEnterCriticalRegion() {
 func (t *Thread) KeLeaveCriticalRegion() {
 	t.Enter(svcKeLeaveCriticalRegion)
 	t.checkRegionLevel(0x11B, svcKeLeaveCriticalRegion)
+	t.leaveCriticalRegion()
+	t.LeaveVoid()
+}
+
+func (t *Thread) leaveCriticalRegion() {
 	if t.criticalRegions == 0 {
 		t.violation(Finding{Code: 0xC4, Rule: "CriticalRegions", Clause: "CriticalRegions", Params: [4]uint64{0x3E},
 			Text: "KeLeaveCriticalRegion without KeEnterCriticalRegion"})
 	}
 	t.criticalRegions--
 	t.driverRegions--
-	t.LeaveVoid()
 }
 
 func (t *Thread) checkRegionLevel(code uint64, s *Service) {
@@ -87,21 +95,28 @@ func (t *Thread) EnterRegion() { t.criticalRegions++ }
 func (t *Thread) LeaveRegion() { t.criticalRegions-- }
 
 // checkCallbackEnd stops a routine of a driver that returns with a spin lock held
-// or inside a region that it entered (rules SpinLock,
-// QueuedSpinLock, CriticalRegions, GuardedRegions).
+// or inside a region that it entered (rules SpinLock, QueuedSpinLock, CancelSpinLock,
+// CriticalRegions, GuardedRegions), and reports a resource that it owns
+// (ExclusiveResourceAccess).
 func (t *Thread) checkCallbackEnd() {
 	n := len(t.stack)
 	e := &t.stack[n-1]
 	routine := e.code
 	for i := range t.m.held {
 		if h := &t.m.held[i]; h.kind != frameworkLock && h.thread == t.id && h.depth > n {
-			code, rule := uint64(0x00040009), "SpinLock"
-			if h.kind == queuedLock {
-				code, rule = 0x00040006, "QueuedSpinLock"
+			what := "holds " + t.m.lockName(h.addr)
+			switch h.kind {
+			case cancelLock: // no code is documented
+				h.depth = 0 // reported
+				t.Report(Finding{Rule: "CancelSpinLock", Clause: "IRQL-15", Text: t.m.NameOf(routine) + " returns and " + what})
+			case queuedLock:
+				t.leftover(0x00040006, "QueuedSpinLock", "IRQL-15", routine, what)
+			default:
+				t.leftover(0x00040009, "SpinLock", "IRQL-15", routine, what)
 			}
-			t.leftover(code, rule, "IRQL-15", routine, "holds "+t.m.lockName(h.addr))
 		}
 	}
+	t.checkResourcesLeft(n, t.m.NameOf(routine)+" returns")
 	if t.driverRegions != e.regions && !t.plainRegionCheck() {
 		t.leftover(0x00040003, "CriticalRegions", "CriticalRegions", routine, "is inside another number of critical regions than before")
 	}

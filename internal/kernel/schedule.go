@@ -19,6 +19,7 @@ const (
 	opHalf                     // at once, and nothing is taken before: the write of a read-modify-write
 	opSettle                   // at once: the operation is done, what it made due is taken next
 	opResume                   // at once: a wait has ended
+	opYield                    // at once; the thread's quantum can end here
 )
 
 // op is the visible operation before which a thread stands.
@@ -58,6 +59,15 @@ func (t *Thread) point(o op) {
 	t.count()
 	t.m.now += t.m.cfg.Tunables.OperationTime
 	t.proc().operates()
+}
+
+// Yield lets a search decide that a thread of the same priority that waits for this
+// processor goes on here, in the middle of the quantum. The default is not to; without
+// such a thread nothing happens, and with Config.QuantumEnd every point is such a place.
+func (t *Thread) Yield() {
+	if !t.m.cfg.QuantumEnd && t.m.quantumCanEnd(t.proc()) {
+		t.point(op{kind: opYield})
+	}
 }
 
 // settle takes what the processor has to take now that its IRQL, its queue or
@@ -258,7 +268,7 @@ func (m *Machine) alternatives(self *processor) []choice.Alternative {
 		}
 	}
 	for i := range m.procs {
-		if m.cfg.QuantumEnd && m.quantumCanEnd(&m.procs[i]) {
+		if p := &m.procs[i]; (m.cfg.QuantumEnd || m.threads[p.current].op.kind == opYield) && m.quantumCanEnd(p) {
 			alts = append(alts, choice.Alternative{Event: true, ID: quantumEvent | uint32(i)})
 		}
 	}

@@ -73,6 +73,8 @@ func (s *state) clone() state {
 	c.held = slices.Clone(s.held)
 	c.lockQueue = slices.Clone(s.lockQueue)
 	c.owned = slices.Clone(s.owned)
+	c.resources = slices.Clone(s.resources)
+	c.resourceOwners = slices.Clone(s.resourceOwners)
 	c.lockUses = slices.Clone(s.lockUses)
 	c.orders = slices.Clone(s.orders)
 	c.locks = slices.Clone(s.locks)

@@ -36,6 +36,7 @@ func (m *Machine) Hash() State {
 	if !m.cfg.TicksLast || slices.ContainsFunc(m.procs, func(p processor) bool { return len(p.dpc.timers) > 0 }) {
 		b = words(b, m.now)
 	}
+	b = words(b, m.resolution.ticks, uint64(m.resolution.requests))
 	b = words(b, uint64(len(m.threads)), uint64(len(m.interrupts)), uint64(len(m.timed)),
 		uint64(len(m.work)), uint64(len(m.later)), uint64(len(m.ownedEvents)), uint64(len(m.windows)), uint64(len(m.gone)), uint64(len(m.findings)))
 	b = m.appendLocks(b)
@@ -54,7 +55,7 @@ func (m *Machine) Hash() State {
 	for i := range m.interrupts {
 		in := &m.interrupts[i]
 		b = words(b, uint64(in.next), b2u(in.connected)|b2u(in.inactive)<<1|uint64(uint8(in.running))<<8, in.ServiceRoutine,
-			in.Context, in.Affinity, in.SpinLock)
+			in.Context, in.Affinity, in.SpinLock, in.set)
 	}
 	for i := range m.timed {
 		e := &m.timed[i]
@@ -104,7 +105,8 @@ func (m *Machine) Hash() State {
 // appendLocks appends the locks. Which activation took one is told by the depth
 // of the stack of its thread.
 func (m *Machine) appendLocks(b []byte) []byte {
-	b = words(b, uint64(len(m.held)), uint64(len(m.lockQueue)), uint64(len(m.owned)), uint64(len(m.lockUses)), uint64(len(m.orders)))
+	b = words(b, uint64(len(m.held)), uint64(len(m.lockQueue)), uint64(len(m.owned)), uint64(len(m.lockUses)), uint64(len(m.orders)),
+		uint64(len(m.resources)), uint64(len(m.resourceOwners)))
 	var held [2]uint64 // in which order they were taken does not matter
 	for i := range m.held {
 		h := &m.held[i]
@@ -117,6 +119,10 @@ func (m *Machine) appendLocks(b []byte) []byte {
 	}
 	for _, o := range m.owned {
 		b = words(b, o.addr, uint64(o.thread)|uint64(o.depth)<<32, uint64(o.kind))
+	}
+	b = words(b, m.resources...)
+	for _, o := range m.resourceOwners {
+		b = words(b, o.addr, uint64(o.thread)|uint64(o.depth)<<32, uint64(o.count)|b2u(o.exclusive)<<32)
 	}
 	for _, u := range m.lockUses {
 		b = words(b, u.addr, uint64(u.kind))

@@ -102,6 +102,7 @@ func (t *Thread) PsTerminateSystemThread(status NTSTATUS) NTSTATUS {
 	if kind, _ := t.Activation(); !t.system || kind != ThreadActivation {
 		return t.LeaveStatus(StatusInvalidParameter)
 	}
+	t.checkResourcesLeft(0, "thread "+t.name+" ends")
 	t.LeaveVoid()
 	for i := len(t.stack) - 1; i >= 0 && t.m.Trace.On(); i-- {
 		if t.stack[i].kind == routineFrame {

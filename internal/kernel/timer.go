@@ -18,6 +18,8 @@ var (
 	svcKeInitializeTimerEx = NewService("KeInitializeTimerEx")
 	svcKeSetTimerEx        = NewService("KeSetTimerEx")
 	svcKeCancelTimer       = NewService("KeCancelTimer")
+
+	svcExSetTimerResolution = NewService("ExSetTimerResolution")
 )
 
 // KeInitializeTimerEx makes the TimerSize bytes at timer a timer that is not
@@ -166,4 +168,47 @@ func (t *Thread) expire(timer uint64) {
 	q.active = dpcEntry{dpc, m.dpcSeq}
 	t.callDPC(DispatchLevel, 5, dpcCall{dpc, t.kernelLoad(dpc+dpcRoutine, 8), t.kernelLoad(dpc+dpcContext, 8), low, high})
 	q.active = dpcEntry{}
+}
+
+// finestResolution is the shortest time between two clock ticks that a driver can ask
+// for, in units of 100 ns.
+const finestResolution = 10_000
+
+// timerResolution is what drivers have asked of the clock.
+type timerResolution struct {
+	ticks    uint64 // 100 ns units between two ticks, 0: Tunables.TickTime
+	requests int    // that were not taken back
+}
+
+// tickPeriod returns the nanoseconds between two clock ticks now.
+func (m *Machine) tickPeriod() uint64 {
+	if m.resolution.ticks != 0 {
+		return m.resolution.ticks * 100
+	}
+	return m.cfg.Tunables.TickTime
+}
+
+// ExSetTimerResolution lets the clock tick more often, each desired units of 100 ns, or
+// takes such a request back; it returns the units between two ticks. It is only ever
+// made finer, down to 1 ms, and is the default again when every request was taken back.
+// Timers expire when they are due, whatever the clock does. IRQL <= APC_LEVEL.
+func (t *Thread) ExSetTimerResolution(desired uint32, set bool) uint32 {
+	t.Enter(svcExSetTimerResolution, uint64(desired), b2u(set))
+	t.point(op{})
+	m, r := t.m, &t.m.resolution
+	switch {
+	case set:
+		r.requests++
+		if wanted := max(uint64(desired), finestResolution); wanted*100 < m.tickPeriod() {
+			r.ticks = wanted
+		}
+	case r.requests > 0:
+		if r.requests--; r.requests == 0 {
+			r.ticks = 0
+		}
+	}
+	m.skipTicks()
+	n := m.tickPeriod() / 100
+	t.Leave(trace.Decimal, n)
+	return uint32(n)
 }

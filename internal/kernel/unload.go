@@ -26,6 +26,12 @@ func (t *Thread) UnloadDriver(name string, from, to uint64) {
 		t.checkNotInUse(from, to, "a driver is unloaded", false)
 		t.checkNoRoutineIn(from, to)
 	}
+	t.checkResourcesIn(from, to, "a driver is unloaded")
+	if n := m.resolution.requests; n > 0 {
+		t.Report(Finding{Rule: "timer resolution", Clause: "ExSetTimerResolution", Text: fmt.Sprintf(
+			"driver %s is unloaded and has not taken back %d of its calls of ExSetTimerResolution: the clock ticks every %d us for ever",
+			name, n, m.tickPeriod()/1000)})
+	}
 	for i := range m.interrupts {
 		if in := &m.interrupts[i]; in.connected && in.ServiceRoutine >= from && in.ServiceRoutine < to {
 			if f := m.code.find(in.ServiceRoutine); f == nil || !f.internal {

@@ -43,6 +43,7 @@ const (
 	waitWork               // a worker without work
 	waitDPCs               // the thread of the threaded DPCs without any
 	waitCall               // until the framework calls Wake
+	waitResource           // until an ERESOURCE is handed over; all: for exclusive access
 )
 
 // waitState is what a thread waits for, and after it the result.
@@ -278,12 +279,12 @@ func (t *Thread) waitFor(objects []uint64, all bool, o Timeout) NTSTATUS {
 	if t.IRQL() >= DispatchLevel {
 		t.checkWait(objects[0], o, false)
 	}
+	t.wait = waitState{kind: waitObject, objects: objects, all: all, what: t.m.NameOf(objects[0])}
 	if o.Limited {
 		t.m.schedule(t.m.loosely(o, timedEvent{due: o.due(t.m.now), kind: timedWait, id: uint64(t.id)}))
-	} else if len(objects) == 1 {
-		t.checkCircle(objects[0])
+	} else {
+		t.checkCircle()
 	}
-	t.wait = waitState{kind: waitObject, objects: objects, all: all, what: t.m.NameOf(objects[0])}
 	t.block()
 	if t.wait.status != StatusTimeout {
 		t.acquired(objects, all, t.wait.status)

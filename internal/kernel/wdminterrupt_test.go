@@ -134,6 +134,8 @@ func TestINT2InterruptLockBugChecks(t *testing.T) {
 			t.KeRaiseIrql(5)
 			t.KeReleaseInterruptSpinLock(object, 0)
 		}), code: 0x10, params: func(b *bench) [4]uint64 { return [4]uint64{b.KInterrupt(1) + 0x80} }},
+		{name: "INT-25 disconnect of nothing", body: connected(func(_ *bench, t *kernel.Thread, _ uint64) { t.IoDisconnectInterruptEx(0) }),
+			code: 0x7E},
 		{name: "ILK-5 acquire twice", body: connected(func(_ *bench, t *kernel.Thread, object uint64) {
 			t.KeAcquireInterruptSpinLock(object)
 			t.KeAcquireInterruptSpinLock(object)

@@ -1,9 +1,12 @@
 package pci
 
-import "github.com/dirql/dirql/device"
+import (
+	"github.com/dirql/dirql/device"
+	"github.com/dirql/dirql/internal/kernel"
+)
 
 // messageAddress is where message-signalled interrupts are written to.
-const messageAddress = 0xFEE00000
+const messageAddress = kernel.MessageAddress
 
 // Start programs the function as the bus driver does before a device starts or
 // returns to D0: base addresses, memory space, bus mastering, messages.

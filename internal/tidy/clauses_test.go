@@ -1,85 +1,115 @@
 package tidy
 
 import (
-	"io/fs"
 	"os"
-	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 	"testing"
 )
 
-// says is what a clause says that no test can see.
-var says = map[string]string{
-	"INT-24": "advice about durations; the hard limits are WD-1 and WD-2",
-}
-
-// TestClausesHaveTests checks that every clause about the kernel (IRQL, INT, DPC,
-// WD), and every clause that the litmus catalogue names, stands in the name of a
-// test, or in a table of tests: a clause without one is a promise that nobody
-// keeps. The litmus tests themselves are subtests with the names of their clauses.
+// TestClausesHaveTests checks that every clause of the specification stands in the
+// name of a test or in a table of tests, or that a table says why it does not: a
+// clause without one is a promise that nobody keeps. The litmus tests are subtests
+// with the names of their clauses.
 func TestClausesHaveTests(t *testing.T) {
-	names := testNames(t, "../..")
-	clauses := append(kernelClauses(t, "../../docs/spec/interrupts.md"), litmusClauses(t, "../../docs/spec/litmus.md")...)
-	for _, clause := range clauses {
-		if says[clause] != "" {
-			continue
-		}
-		group, number, _ := strings.Cut(clause, "-")
-		if !regexp.MustCompile(group + `-?` + number + `(\D|$)`).MatchString(names) {
-			t.Errorf("no test is named after clause %s: add one, its name contains %s%s or, in a table, %s", clause, group, number, clause)
-		}
-	}
-}
-
-// kernelClauses returns the ids of the clauses about the kernel.
-func kernelClauses(t *testing.T, file string) (ids []string) {
-	text, err := os.ReadFile(file)
+	sections, err := Coverage("../..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, m := range regexp.MustCompile(`(?m)^\*\*((?:IRQL|INT|DPC|WD)-\d+) `).FindAllStringSubmatch(string(text), -1) {
-		ids = append(ids, m[1])
+	known := map[string]bool{}
+	for _, s := range sections {
+		for _, c := range s.Clauses {
+			known[c.ID] = true
+			switch {
+			case c.Tested && c.Reason != "":
+				t.Errorf("clause %s is said to have no test (%s), but one names it", c.ID, c.Reason)
+			case c.Tested, c.Reason != "":
+			case c.As != "":
+				t.Errorf("clause %s is said to be tested as %s, which has no test", c.ID, c.As)
+			default:
+				t.Errorf("no test is named after clause %s: add one, its name contains the id, with or without the hyphen", c.ID)
+			}
+		}
 	}
-	if len(ids) < 70 {
-		t.Fatalf("%s has only %d clauses about the kernel", file, len(ids))
+	if len(sections) < 15 || len(known) < 220 {
+		t.Fatalf("the specification has only %d sections with %d clauses", len(sections), len(known))
+	}
+	for clause := range testedAs {
+		if !known[clause] || untestable[clause] != "" {
+			t.Errorf("testedAs: there is no clause %s, or it is in untestable", clause)
+		}
+	}
+	for clause := range untestable {
+		if !known[clause] {
+			t.Errorf("untestable: there is no clause %s", clause)
+		}
+	}
+	for _, clause := range litmusClauses(t) {
+		if !known[clause] {
+			t.Errorf("docs/spec/litmus.md names clause %s, which does not exist", clause)
+		}
+	}
+}
+
+// litmusClauses returns the clause ids that the catalogue names.
+func litmusClauses(t *testing.T) (ids []string) {
+	text, err := os.ReadFile("../../docs/spec/litmus.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, line := range regexp.MustCompile(`(?m)^Clauses: .*$`).FindAllString(string(text), -1) {
+		ids = append(ids, regexp.MustCompile(`[A-Z]+-\d+`).FindAllString(line, -1)...)
+	}
+	if len(ids) < 100 {
+		t.Fatalf("the catalogue names only %d clauses", len(ids))
 	}
 	return ids
 }
 
-// litmusClauses returns the clause ids that the catalogue names.
-func litmusClauses(t *testing.T, file string) []string {
-	text, err := os.ReadFile(file)
+// TestDecisionsAreExplained checks that section 16 of the specification has a row for
+// each clause with the status [T].
+func TestDecisionsAreExplained(t *testing.T) {
+	text, err := os.ReadFile("../../docs/spec/interrupts.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var ids []string
-	for _, line := range regexp.MustCompile(`(?m)^Clauses: .*$`).FindAllString(string(text), -1) {
-		ids = append(ids, regexp.MustCompile(`[A-Z]+-\d+`).FindAllString(line, -1)...)
+	clauses, decisions, found := strings.Cut(string(text), "\n## 16. ")
+	if !found {
+		t.Fatal("the specification has no section 16")
 	}
-	slices.Sort(ids)
-	return slices.Compact(ids)
+	decided := map[string]bool{}
+	for _, part := range regexp.MustCompile(`(?m)^\*\*[A-Z]+-\d+`).FindAllStringIndex(clauses, -1) {
+		id, rest := clauses[part[0]+2:part[1]], clauses[part[1]:]
+		if end := regexp.MustCompile(`(?m)^(\*\*[A-Z]+-\d+|## )`).FindStringIndex(rest); end != nil {
+			rest = rest[:end[0]]
+		}
+		if decided[id] = strings.Contains(rest, "[T]"); decided[id] && !regexp.MustCompile(`(?m)^\| (.*, )?`+id+`[ ,]`).MatchString(decisions) {
+			t.Errorf("clause %s is decided by the tool [T], and section 16 does not say why", id)
+		}
+	}
+	for _, row := range regexp.MustCompile(`(?m)^\| ([A-Z]+-\d+(?:, [A-Z]+-\d+)*) \|`).FindAllStringSubmatch(decisions, -1) {
+		for id := range strings.SplitSeq(row[1], ", ") {
+			if !decided[id] {
+				t.Errorf("section 16 explains %s, which has no [T]", id)
+			}
+		}
+	}
 }
 
-// testNames returns the names of all tests, the strings in test files that look
-// like names of subtests with a clause, and the clauses of litmus tests.
-func testNames(t *testing.T, root string) string {
-	var names strings.Builder
-	pattern := regexp.MustCompile(`func (Test\w+)|"[^"\n]*\b[A-Z]{2,4}-\d+[^"\n]*"|(?m)^clauses .*$`)
-	err := filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
-		tests := strings.HasSuffix(path, "_test.go") && !strings.HasSuffix(path, "clauses_test.go") || strings.HasSuffix(path, ".litmus")
-		if err != nil || d.IsDir() || !tests {
-			return err
+// A clause is found under its id only: not under that of a longer number or group.
+func TestIsNamed(t *testing.T) {
+	for _, c := range []struct {
+		id, names string
+		want      bool
+	}{
+		{"QD-3", `"QD-3 the forum question"`, true},
+		{"QD-3", "TestQD3Forum", true},
+		{"QD-3", "TestQD34", false},
+		{"INT-2", "WDFINT-2", false},
+		{"INT-2", "TestDirqlINT2", true},
+	} {
+		if got := isNamed(c.id, c.names); got != c.want {
+			t.Errorf("%s in %q: %v", c.id, c.names, got)
 		}
-		text, err := os.ReadFile(path)
-		for _, m := range pattern.FindAllString(string(text), -1) {
-			names.WriteString(m + "\n")
-		}
-		return err
-	})
-	if err != nil {
-		t.Fatal(err)
 	}
-	return names.String()
 }

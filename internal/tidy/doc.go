@@ -1,6 +1,7 @@
-// Package tidy keeps the layering and the style of the project. It is nothing
-// but tests: they parse every Go file of the module and fail with a message
-// that says what to do.
+// Package tidy keeps the layering and the style of the project. Nearly all of it
+// is tests: they parse every Go file of the module and fail with a message that
+// says what to do. clauses.go says which clauses of the specification have tests,
+// also for docs/SUPPORT.md.
 //
 // Read imports_test.go first: its table says which package may import which.
 // bans_test.go has what must not occur and why, order_test.go keeps map order

@@ -57,7 +57,7 @@ var layers = []layer{
 		"internal/pe", "internal/bind"), tests: []string{"drivers/litmus"}},
 
 	{pkg: ".", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/report",
-		"internal/explain", "internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/..."}},
+		"internal/explain", "internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/...", "internal/tidy"}},
 
 	{pkg: "dirqltest", imports: []string{"."}, tests: []string{"drivers/..."}},
 
@@ -68,7 +68,12 @@ var layers = []layer{
 	{pkg: "drivers/...", imports: []string{".", "device", "wdf"}},
 	{pkg: "drivers/hostile", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers/seh", imports: []string{"."}, tests: []string{"drivers/..."}},
-	{pkg: "drivers/dpc", imports: []string{"."}, tests: []string{"drivers/..."}},
+	{pkg: "drivers/edu", imports: []string{".", "device", "wdf"}},
+	{pkg: "drivers/selftest", imports: []string{".", "drivers/edu"}},
+	{pkg: "drivers/dpc", tests: []string{"drivers/selftest"}},
+	{pkg: "drivers/resource", tests: []string{"drivers/selftest"}},
+	{pkg: "drivers/rules", tests: []string{".", "device", "drivers/selftest"}},
+	{pkg: "drivers/connect", tests: []string{".", "device", "drivers/selftest"}},
 	{pkg: "drivers", imports: []string{".", "drivers/..."}}, // the list of them
 	{pkg: "cmd/dirql", imports: []string{".", "internal/explain", "internal/litmus", "internal/pe", "internal/report", "internal/trace", "drivers/..."}},
 
