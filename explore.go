@@ -396,7 +396,7 @@ func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict
 		s.refused.Add(1)
 	}
 	v := explore.Verdict{Start: s.r.start, Pruned: s.r.reason == kernel.Seen, Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound, Faulty: s.r.m.Injected() > 0}
-	for _, f := range append(s.r.report().Findings, s.r.races(watch.Records)...) {
+	for _, f := range append(s.r.report().Findings, s.r.watched(watch.Records)...) {
 		if slices.ContainsFunc(v.Findings, func(o explore.Found) bool { return o.Identity == f.identity }) {
 			continue
 		}
@@ -410,7 +410,7 @@ func (s *subject) record(schedule choice.Schedule) *Report {
 	s.watch.Records = s.watch.Records[:0]
 	s.r.rerun(s.snapshot, &choice.Follow{Schedule: schedule, Strict: true}, &s.watch, &trace.Log{})
 	rep := s.r.report()
-	rep.Findings = append(rep.Findings, s.r.races(s.watch.Records)...)
+	rep.Findings = append(rep.Findings, s.r.watched(s.watch.Records)...)
 	return s.r.withHardware(rep)
 }
 

@@ -32,11 +32,13 @@ func (r *rig) races(records []kernel.Record) []Finding {
 // raceIdentity tells data races apart: two routines and what they both use. The
 // same two at other instructions are the same mistake.
 func (r *rig) raceIdentity(a, b *kernel.Record) string {
-	routine := func(pc uint64) string {
-		name, _, _ := strings.Cut(r.m.NameOf(pc), "+0x")
-		return name
-	}
-	return fmt.Sprintf("data race|%s|%s|%s", r.m.PlaceText(b.Addr), routine(min(a.PC, b.PC)), routine(max(a.PC, b.PC)))
+	return fmt.Sprintf("data race|%s|%s|%s", r.m.PlaceText(b.Addr), r.routineAt(min(a.PC, b.PC)), r.routineAt(max(a.PC, b.PC)))
+}
+
+// routineAt names the routine that an instruction belongs to.
+func (r *rig) routineAt(pc uint64) string {
+	name, _, _ := strings.Cut(r.m.NameOf(pc), "+0x")
+	return name
 }
 
 // accessText describes an access for people.

@@ -43,7 +43,6 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | Driver Verifier's rules about routines that are not listed below: ERESOURCE (0xC4/0x37, 0x38), CancelSpinLock, SpinLockSafe; PAGED_CODE | when drivers need them |
 | IoConnectInterruptEx with CONNECT_LINE_BASED or CONNECT_MESSAGE_BASED | with WDM drivers |
 | litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | the next step of the project |
-| detectors of lost events and lost wakeups (lost work shows as a hang); the lines "report" of litmus tests are not checked | the next step of the project |
 | names of variables and fields of C drivers in data races | the next step of the project |
 | MSI-X (a driver that asks for messages gets MSI), port I/O by drivers in Go, string port I/O (INS, OUTS) | when drivers need them |
 
@@ -54,6 +53,8 @@ These stop the run by name (exit code 3) or are refused by the command line:
 - One driver and one device in a scenario; one processor group of up to 64 processors.
 - Map registers never run out: EvtProgramDma is called before WdfDmaTransactionExecute returns.
 - An IRP of WdfRequestWdmGetIrp can be read; what a driver writes to it has no effect.
+- Lost work is found where DPCs take it with an interlocked operation or a read and a write of 0, a lost event where an ISR stores a register's value
+  as it was read; lost wakeups where the device model can tell (device.Announcer): no model for unknown hardware can. All of them in explorations only.
 - Every access of a Go driver to simulated memory is a visible operation, so that only small scenarios can be searched completely.
 - ` + "`dirql explain`" + ` has no texts for the rules of the static verifier about the order of set-up calls (DriverCreate, DeviceInitAPI).
 `

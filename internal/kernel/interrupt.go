@@ -107,7 +107,7 @@ func (t *Thread) Disconnect(id InterruptID) {
 	defer t.keep(0)
 	t.WaitUntil("an ISR to return", func() bool { return m.interrupts[id].running == 0 })
 	in := &m.interrupts[id]
-	t.Acquired(endOf(in.address))
+	t.Acquired(EndOf(in.address))
 	in.connected = false
 	for at := &m.vectors[in.Vector].chain; *at != 0; at = &m.interrupts[*at].next {
 		if *at == int32(id) {
