@@ -20,7 +20,6 @@
 
 struct _DEVICE_CONTEXT {
     PUCHAR Registers;
-    WDFINTERRUPT Interrupt;
     ULONG Causes; /* that the DPC has not taken yet; the interrupt lock */
 };
 
@@ -37,25 +36,8 @@ EvtDeviceAdd(
     IN PWDFDEVICE_INIT DeviceInit
     )
 {
-    WDF_PNPPOWER_EVENT_CALLBACKS callbacks;
-    WDF_IO_QUEUE_CONFIG config;
-    WDFDEVICE device;
-    NTSTATUS status;
-
     UNREFERENCED_PARAMETER(Driver);
-
-    WDF_PNPPOWER_EVENT_CALLBACKS_INIT(&callbacks);
-    status = PatternCreateDevice(DeviceInit, &callbacks, &device);
-    if (!NT_SUCCESS(status)) {
-        return status;
-    }
-    status = PatternCreateInterrupt(device, EvtInterruptIsr, EvtInterruptDpc, &GetContext(device)->Interrupt);
-    if (!NT_SUCCESS(status)) {
-        return status;
-    }
-    WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE(&config, WdfIoQueueDispatchSequential);
-    config.EvtIoDeviceControl = EvtIoDeviceControl;
-    return WdfIoQueueCreate(device, &config, WDF_NO_OBJECT_ATTRIBUTES, WDF_NO_HANDLE);
+    return PatternAddDevice(DeviceInit, EvtInterruptIsr, EvtInterruptDpc, EvtIoDeviceControl);
 }
 
 /* EvtIoDeviceControl lets a packet come and begins a command. */

@@ -24,7 +24,6 @@
 
 struct _DEVICE_CONTEXT {
     PUCHAR Registers;
-    WDFINTERRUPT Interrupt;
 };
 
 #include "../pattern.h"
@@ -40,25 +39,8 @@ EvtDeviceAdd(
     IN PWDFDEVICE_INIT DeviceInit
     )
 {
-    WDF_PNPPOWER_EVENT_CALLBACKS callbacks;
-    WDF_IO_QUEUE_CONFIG config;
-    WDFDEVICE device;
-    NTSTATUS status;
-
     UNREFERENCED_PARAMETER(Driver);
-
-    WDF_PNPPOWER_EVENT_CALLBACKS_INIT(&callbacks);
-    status = PatternCreateDevice(DeviceInit, &callbacks, &device);
-    if (!NT_SUCCESS(status)) {
-        return status;
-    }
-    status = PatternCreateInterrupt(device, EvtInterruptIsr, EvtInterruptDpc, &GetContext(device)->Interrupt);
-    if (!NT_SUCCESS(status)) {
-        return status;
-    }
-    WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE(&config, WdfIoQueueDispatchSequential);
-    config.EvtIoDeviceControl = EvtIoDeviceControl;
-    return WdfIoQueueCreate(device, &config, WDF_NO_OBJECT_ATTRIBUTES, WDF_NO_HANDLE);
+    return PatternAddDevice(DeviceInit, EvtInterruptIsr, EvtInterruptDpc, EvtIoDeviceControl);
 }
 
 /* EvtIoDeviceControl lets two packets come. */
