@@ -96,5 +96,9 @@ func (r *rig) place(addr uint64) string {
 	if b.Paged {
 		paged = "paged"
 	}
-	return fmt.Sprintf("%s a %sblock of %d bytes of %s pool, tag '%s'", where, freed, b.Size, paged, kernel.TagText(b.Tag))
+	what := fmt.Sprintf("%s a %sblock of %d bytes of %s pool, tag '%s'", where, freed, b.Size, paged, kernel.TagText(b.Tag))
+	if name, ok := r.m.FieldOf(addr, 1); ok {
+		what = name.Name + ", " + what
+	}
+	return what
 }

@@ -2,9 +2,11 @@ package dirql
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"fmt"
 	"hash/fnv"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -13,6 +15,7 @@ import (
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/explore"
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/race"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -34,7 +37,7 @@ type ExploreOptions struct {
 	// Profile is what differs from the default profile (VER-6).
 	Profile Profile
 	// Suppress are findings that are known to be harmless: they are neither reduced
-	// nor told of, and come last in the report.
+	// nor told of, and come last in the report, as those that are minor.
 	Suppress []Suppression
 	// Corpus, if not nil, is what this exploration takes over from earlier ones
 	// and leaves for later ones.
@@ -91,6 +94,15 @@ type Discovery struct {
 	Replay                  *Replay
 	Report                  *Report // the recorded run
 	Suppressed              string  // why it is known to be harmless; "": it is not
+	// Variants are the other ways in which the mistake was noticed, sorted: "data race
+	// of edu!EduEvtRequestCancel and edu!EduEvtInterruptDpc".
+	Variants []Variant
+}
+
+// Variant is a way in which a mistake was noticed.
+type Variant struct {
+	Text string
+	Runs int // that showed it
 }
 
 // ExploreReport says what an exploration found and what it covered.
@@ -114,7 +126,7 @@ type ExploreReport struct {
 // context has ended, and returns what was found wrong. With the same seed,
 // number of runs and workers it finds the same.
 func (s *Scenario) Explore(ctx context.Context, o ExploreOptions) (*ExploreReport, error) {
-	x := &exploration{s: s, o: o, stop: func() bool { return ctx.Err() != nil }, found: map[string]*Discovery{}}
+	x := &exploration{s: s, o: o, stop: func() bool { return ctx.Err() != nil }, found: map[string]*Discovery{}, variants: map[string]map[string]int{}}
 	workers := max(o.Workers, 1)
 	if o.Runs > 0 {
 		workers = min(workers, o.Runs)
@@ -126,6 +138,7 @@ func (s *Scenario) Explore(ctx context.Context, o ExploreOptions) (*ExploreRepor
 			return nil, err
 		}
 		defer rig.r.m.Close()
+		rig.seen = x.seen
 		rigs[i] = rig
 		x.rigs = append(x.rigs, rig)
 	}
@@ -154,11 +167,12 @@ type exploration struct {
 	known       []*Discovery
 	failed      error
 
-	mu      sync.Mutex
-	found   map[string]*Discovery
-	parts   []*explore.CampaignReport
-	covered string
-	warm    int // random runs before the systematic ones
+	mu       sync.Mutex
+	found    map[string]*Discovery
+	variants map[string]map[string]int // by identity: runs that showed each variant
+	parts    []*explore.CampaignReport
+	covered  string
+	warm     int // random runs before the systematic ones
 }
 
 // systematic runs the systematic searches that the strategy asks for, and
@@ -308,7 +322,8 @@ func (x *exploration) discover(rig *subject, d *explore.Discovery) {
 	}
 	why := suppressed(x.o.Suppress, d.Identity)
 	short := reduced{schedule: d.Schedule}
-	if why == nil {
+	minor := d.Detail == true
+	if why == nil && !minor {
 		rig.reducing = true
 		short = rig.reduce(d, x.stop)
 		rig.reducing = false
@@ -317,19 +332,48 @@ func (x *exploration) discover(rig *subject, d *explore.Discovery) {
 	n := &Discovery{Identity: d.Identity, Run: d.Run, Strategy: d.Strategy, Before: len(d.Schedule), Report: rep,
 		Preemptions: short.spent.Preemptions, Interrupts: short.spent.Interrupts, Minimum: short.minimum,
 		Replay: x.s.replayOf(rig.r, short.schedule, rep, d.Identity)}
-	for _, f := range rep.Findings {
-		if f.identity == d.Identity {
-			n.Finding = f
-		}
+	if i := slices.IndexFunc(rep.Findings, func(f Finding) bool { return f.identity == d.Identity }); i >= 0 {
+		n.Finding = rep.Findings[i]
 	}
 	if why != nil {
 		n.Suppressed = why.Reason
 	}
 	x.found[d.Identity] = n
 	x.keepFinding(n)
-	if x.o.New != nil && why == nil {
+	if x.o.New != nil && why == nil && !minor {
 		x.o.New(n)
 	}
+}
+
+// seen counts the variants of the findings of a run.
+func (x *exploration) seen(list []Finding) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	counted := map[string]bool{}
+	for i := range list {
+		f := &list[i]
+		if counted[f.identity+f.variant] {
+			continue
+		}
+		counted[f.identity+f.variant] = true
+		if x.variants[f.identity] == nil {
+			x.variants[f.identity] = map[string]int{}
+		}
+		x.variants[f.identity][f.variant]++
+	}
+}
+
+// otherVariants returns the variants of a mistake but for the one that is shown.
+func (x *exploration) otherVariants(d *Discovery) []Variant {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	var list []Variant
+	for _, text := range slices.Sorted(maps.Keys(x.variants[d.Identity])) {
+		if text != d.Finding.variant {
+			list = append(list, Variant{text, x.variants[d.Identity][text]})
+		}
+	}
+	return list
 }
 
 // report adds up what the workers did.
@@ -349,13 +393,37 @@ func (x *exploration) report(parts []*explore.CampaignReport) *ExploreReport {
 			x.count(rep, d)
 		}
 	}
+	for _, d := range rep.Discoveries {
+		d.Variants = x.otherVariants(d)
+	}
+	rep.Discoveries = slices.DeleteFunc(rep.Discoveries, func(d *Discovery) bool { return d.Finding.Minor && x.worse(d) })
 	slices.SortFunc(rep.Discoveries, func(a, b *Discovery) int {
-		if (a.Suppressed == "") != (b.Suppressed == "") {
-			return strings.Compare(a.Suppressed, b.Suppressed)
-		}
-		return a.Run - b.Run
+		return cmp.Or(cmp.Compare(a.weight(), b.weight()), cmp.Compare(a.Run, b.Run))
 	})
 	return rep
+}
+
+// weight orders discoveries: what has to be mended, what is minor, what is known.
+func (d *Discovery) weight() int {
+	if d.Suppressed != "" {
+		return 2
+	}
+	return weight(&d.Finding)
+}
+
+func weight(f *Finding) int {
+	if f.Minor {
+		return 1
+	}
+	return 0
+}
+
+// worse reports whether what is minor in some runs is a data race in others.
+func (x *exploration) worse(d *Discovery) bool {
+	_, place, _ := strings.Cut(d.Identity, "|")
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	return x.found[dataRace+"|"+place] != nil
 }
 
 func (x *exploration) count(rep *ExploreReport, d *explore.Discovery) {
@@ -381,7 +449,8 @@ type subject struct {
 	snapshot *kernel.Snapshot
 	watch    kernel.Watch // of runs in which all accesses are visible
 	reducing bool
-	refused  atomic.Int64 // runs of the search in which the driver did not start an unknown device
+	seen     func([]Finding) // told of the findings of each run of the search; nil: nobody
+	refused  atomic.Int64    // runs of the search in which the driver did not start an unknown device
 }
 
 // Run implements explore.Subject.
@@ -396,21 +465,34 @@ func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict
 		s.refused.Add(1)
 	}
 	v := explore.Verdict{Start: s.r.start, Pruned: s.r.reason == kernel.Seen, Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound, Faulty: s.r.m.Injected() > 0}
-	for _, f := range append(s.r.report().Findings, s.r.watched(watch.Records)...) {
+	findings := slices.Concat(s.r.report().Findings, s.r.races(race.Find(watch.Records)), s.r.losses)
+	if searched && !s.reducing && len(findings) > 0 && s.seen != nil {
+		s.seen(findings)
+	}
+	for _, f := range findings {
 		if slices.ContainsFunc(v.Findings, func(o explore.Found) bool { return o.Identity == f.identity }) {
 			continue
 		}
-		v.Findings = append(v.Findings, explore.Found{Identity: f.identity})
+		v.Findings = append(v.Findings, explore.Found{Identity: f.identity, Detail: f.Minor})
 	}
 	return v
 }
 
 // record runs a schedule and records what happens.
 func (s *subject) record(schedule choice.Schedule) *Report {
+	confirmed := s.lookCloser(schedule)
 	s.watch.Records = s.watch.Records[:0]
 	s.r.rerun(s.snapshot, &choice.Follow{Schedule: schedule, Strict: true}, &s.watch, &trace.Log{})
 	rep := s.r.report()
-	rep.Findings = append(rep.Findings, s.r.watched(s.watch.Records)...)
+	list := race.Find(s.watch.Records)
+	races := s.r.races(list)
+	for i := range races {
+		s.r.describe(&races[i], &list[i], s.watch.Records)
+		races[i].seenAt(s.watch.Looks, confirmed[i])
+	}
+	s.watch.Spots, s.watch.Looks = nil, nil
+	rep.Findings = slices.Concat(rep.Findings, races, s.r.losses)
+	slices.SortStableFunc(rep.Findings, func(a, b Finding) int { return cmp.Compare(weight(&a), weight(&b)) })
 	return s.r.withHardware(rep)
 }
 

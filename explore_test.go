@@ -39,23 +39,10 @@ func countScenario(private int) *dirql.Scenario {
 		count.Store(s, c, count.Load(s, c)+1)
 		s.WdfRequestComplete(request, wdf.StatusSuccess)
 	}
-	add := func(s *wdf.Sys, driver wdf.WDFDRIVER, init *wdf.DeviceInit) wdf.NTSTATUS {
-		device, status := s.WdfDeviceCreate(init, &wdf.ObjectAttributes{ContextType: context})
-		if status.Failed() {
-			return status
-		}
-		config := wdf.IoQueueConfigInitDefaultQueue(wdf.IoQueueDispatchParallel)
-		config.EvtIoDeviceControl = s.IoControl(control)
-		_, status = s.WdfIoQueueCreate(device, &config, nil)
-		return status
-	}
 	send := func(a *dirql.App) { a.DeviceIoControl(increment, nil, 0) }
 	return &dirql.Scenario{
 		Name: "count", Processors: 2,
-		Driver: dirql.Driver{Name: "count", Entry: func(s *wdf.Sys) wdf.NTSTATUS {
-			_, status := s.WdfDriverCreate(&wdf.DriverConfig{EvtDriverDeviceAdd: s.DeviceAdd(add)}, nil)
-			return status
-		}},
+		Driver: driverOf("count", context, control),
 		Device: dirql.Device{Model: func() device.Model { return device.NewEdu() }},
 		Phases: []dirql.Phase{
 			{Name: "two requests", Applications: []dirql.Application{
@@ -67,6 +54,24 @@ func countScenario(private int) *dirql.Scenario {
 			}}}},
 		},
 	}
+}
+
+// driverOf returns a driver with one device and one parallel queue.
+func driverOf(name string, context *wdf.ContextType, control func(*wdf.Sys, wdf.WDFQUEUE, wdf.WDFREQUEST, uint64, uint64, uint32)) dirql.Driver {
+	add := func(s *wdf.Sys, driver wdf.WDFDRIVER, init *wdf.DeviceInit) wdf.NTSTATUS {
+		device, status := s.WdfDeviceCreate(init, &wdf.ObjectAttributes{ContextType: context})
+		if status.Failed() {
+			return status
+		}
+		config := wdf.IoQueueConfigInitDefaultQueue(wdf.IoQueueDispatchParallel)
+		config.EvtIoDeviceControl = s.IoControl(control)
+		_, status = s.WdfIoQueueCreate(device, &config, nil)
+		return status
+	}
+	return dirql.Driver{Name: name, Entry: func(s *wdf.Sys) wdf.NTSTATUS {
+		_, status := s.WdfDriverCreate(&wdf.DriverConfig{EvtDriverDeviceAdd: s.DeviceAdd(add)}, nil)
+		return status
+	}}
 }
 
 // Explore finds the lost update, reduces it to one deviation, and its replay
@@ -82,8 +87,11 @@ func TestExploreFindsALostUpdate(t *testing.T) {
 		t.Fatalf("found %d, told %d", len(rep.Discoveries), len(told))
 	}
 	d, r := byRule(t, rep, "wrong result"), byRule(t, rep, "data race")
-	if !strings.Contains(r.Finding.Text, "COUNT_CONTEXT") && !strings.Contains(r.Finding.Text, "block of") || r.Replay.Deviations() > 1 {
-		t.Errorf("%q with %d deviations", r.Finding.Text, r.Replay.Deviations())
+	if r.Identity != "data race|COUNT_CONTEXT.Count" || !strings.HasPrefix(r.Finding.Text, "COUNT_CONTEXT.Count (byte 0 of") || r.Replay.Deviations() > 1 {
+		t.Errorf("%s: %q with %d deviations", r.Identity, r.Finding.Text, r.Replay.Deviations())
+	}
+	if r.Finding.Adjacent != dirql.Confirmed {
+		t.Error("the race is not confirmed")
 	}
 	if d.Count < 2 || d.Run > 20 || d.Replay.Deviations() > 2 {
 		t.Errorf("%q in %d runs, first in run %d (%s), %d deviations", d.Finding.Title, d.Count, d.Run, d.Strategy, d.Replay.Deviations())
@@ -110,6 +118,57 @@ func TestExploreFindsALostUpdate(t *testing.T) {
 		var b bytes.Buffer
 		if p.WriteTo(&b); b.String() != file.String() {
 			t.Errorf("read and written again:\n%s\nwas:\n%s", &b, &file)
+		}
+	}
+}
+
+// handOver is a driver that hands a value over with a flag: what is behind the
+// flag is never written by both at once, though nothing that dirql knows of says
+// so.
+func handOver(ordered bool) *dirql.Scenario {
+	context := wdf.NewContextType("HANDOVER_CONTEXT")
+	value, ready := wdf.NewField[uint64](context, "Value"), wdf.NewField[uint64](context, "Ready")
+	const give = 0x222000
+	s := countScenario(0)
+	s.Name, s.Phases = "hand-over", s.Phases[:1]
+	send := func(code uint32) func(a *dirql.App) { return func(a *dirql.App) { a.DeviceIoControl(code, nil, 0) } }
+	s.Phases[0].Applications[0].Run, s.Phases[0].Applications[1].Run = send(give), send(give+4)
+	control := func(s *wdf.Sys, queue wdf.WDFQUEUE, request wdf.WDFREQUEST, _, _ uint64, code uint32) {
+		c := s.WdfObjectGetTypedContext(s.WdfIoQueueGetDevice(queue), context)
+		switch {
+		case code == give:
+			value.Store(s, c, 1)
+			ready.Store(s, c, 1)
+		case !ordered || ready.Load(s, c) == 1:
+			value.Store(s, c, 2)
+		}
+		s.WdfRequestComplete(request, wdf.StatusSuccess)
+	}
+	s.Driver = driverOf("hand-over", context, control)
+	return s
+}
+
+// A race is confirmed by a schedule in which both accesses come next, and not
+// confirmed where the driver orders them by itself.
+func TestRacesAreConfirmed(t *testing.T) {
+	for _, ordered := range []bool{false, true} {
+		rep, err := handOver(ordered).Explore(t.Context(), dirql.ExploreOptions{Strategy: dirql.Random, Seed: 1, Runs: 200})
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]dirql.Adjacent{"data race: HANDOVER_CONTEXT.Value": dirql.Confirmed}
+		if ordered {
+			want["data race: HANDOVER_CONTEXT.Value"] = dirql.NotConfirmed
+			want["data race: HANDOVER_CONTEXT.Ready"] = dirql.Confirmed
+		}
+		for _, d := range rep.Discoveries {
+			if got, ok := want[d.Finding.Title]; !ok || got != d.Finding.Adjacent {
+				t.Errorf("ordered %v: %s: %s", ordered, d.Finding.Title, d.Finding.Adjacent)
+			}
+			delete(want, d.Finding.Title)
+		}
+		if len(want) > 0 {
+			t.Errorf("ordered %v: not found: %v", ordered, want)
 		}
 	}
 }

@@ -15,6 +15,7 @@ type Faults struct {
 	Alloc  bool // an allocation fails, once for each routine of the driver; runs begin with DriverEntry
 	Cancel bool // an application cancels a request that it has sent
 	Remove bool // the device is taken out
+	Timers bool // timers expire up to a clock tick early or late (DPC-31)
 }
 
 // faultNames are the names of faults, as in replay files.
@@ -25,9 +26,10 @@ var faultNames = []struct {
 	{"alloc", func(f *Faults) *bool { return &f.Alloc }},
 	{"cancel", func(f *Faults) *bool { return &f.Cancel }},
 	{"remove", func(f *Faults) *bool { return &f.Remove }},
+	{"timers", func(f *Faults) *bool { return &f.Timers }},
 }
 
-// ParseFaults reads a list of faults: alloc, cancel, remove, with commas
+// ParseFaults reads a list of faults: alloc, cancel, remove, timers, with commas
 // between them; "" and none are no faults.
 func ParseFaults(s string) (f Faults, err error) {
 	if s == "" || s == "none" {
@@ -41,7 +43,7 @@ next:
 				continue next
 			}
 		}
-		return Faults{}, fmt.Errorf("there is no fault %q; there are alloc, cancel and remove", part)
+		return Faults{}, fmt.Errorf("there is no fault %q; there are alloc, cancel, remove and timers", part)
 	}
 	return f, nil
 }
@@ -81,7 +83,7 @@ func (f *faults) begin() {
 	if f.Faults == (Faults{}) {
 		return
 	}
-	f.r.m.SetFaults(kernel.Faults{Allocations: f.Alloc, Events: f})
+	f.r.m.SetFaults(kernel.Faults{Allocations: f.Alloc, Timers: f.Timers, Events: f})
 }
 
 // end: nothing goes wrong any more.

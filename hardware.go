@@ -23,11 +23,12 @@ import (
 type Hardware struct {
 	VendorID, DeviceID, SubsystemVendorID, SubsystemID uint16
 	Revision                                           uint8
-	Messages                                           int // MSI messages that the driver's INF allows; 0: the device uses its line
+	Messages                                           int // MSI-X messages that the driver's INF allows; 0: the device uses its line
 }
 
-// maxMessages is how many messages an unknown device has at most.
-const maxMessages = 8
+// maxMessages is how many messages an unknown device has at most: there are as many
+// vectors of its level.
+const maxMessages = 16
 
 // DefaultHardware is what an unknown device is unless somebody says otherwise.
 // No company has this vendor id.
@@ -63,8 +64,8 @@ func ParseHardware(s string) (Hardware, error) {
 	if h.VendorID == 0xFFFF {
 		return h, fmt.Errorf("%q is no PCI identity: vendor FFFF means that nothing is there", s)
 	}
-	if h.Messages > maxMessages || h.Messages&(h.Messages-1) != 0 {
-		return h, fmt.Errorf("%q: the number of messages is 0, 1, 2, 4 or 8", s)
+	if h.Messages > maxMessages {
+		return h, fmt.Errorf("%q: the number of messages is 0 to %d", s, maxMessages)
 	}
 	return h, nil
 }
@@ -130,9 +131,7 @@ func hardwareOf(inf string) Hardware {
 		h.Messages = 1
 		if m := infLimit.FindStringSubmatch(inf); m != nil {
 			limit, _ := strconv.ParseUint(m[1], 16, 16)
-			for h.Messages < maxMessages && h.Messages < int(limit) {
-				h.Messages *= 2
-			}
+			h.Messages = min(max(int(limit), 1), maxMessages)
 		}
 	}
 	return h
@@ -152,7 +151,7 @@ func (s *Scenario) OnUnknownHardware(h Hardware) {
 		return &device.Unknown{
 			Identity: device.Identity{VendorID: h.VendorID, DeviceID: h.DeviceID, SubsystemVendorID: h.SubsystemVendorID, SubsystemID: h.SubsystemID,
 				Revision: h.Revision, Class: 0xFF0000},
-			Messages: h.Messages, Values: values,
+			Vectors: h.Messages, Values: values,
 		}
 	}
 }
@@ -244,7 +243,7 @@ func (r *rig) polling() *Finding {
 		return nil
 	}
 	text := fmt.Sprintf("%s: the driver has read BAR %d at 0x%X %d times in a row, whatever it answered, and does not give up", r.reason, bar, offset, times)
-	return &Finding{Title: noEnd, Rule: noEnd, identity: noEnd, Processor: -1, Text: text, Stack: r.m.Waiters(), Time: r.m.Now()}
+	return &Finding{Title: noEnd, Rule: noEnd, identity: noEnd, variant: noEnd, Processor: -1, Text: text, Stack: r.m.Waiters(), Time: r.m.Now()}
 }
 
 // maxAnswers bounds the answers that a finding repeats; the timeline has all.

@@ -22,9 +22,9 @@ func TestHardwareFromINF(t *testing.T) {
 		{"%x% = y, PCI\\VEN_1af4&DEV_1005", "1AF4:1005:0000:0000:00:0"},
 		{"%x% = y, PCI\\VEN_1AF4&DEV_1005&SUBSYS_00041AF4&REV_01\nHKR,Interrupt Management\\MessageSignaledInterruptProperties,MSISupported,0x00010001,1",
 			"1AF4:1005:1AF4:0004:01:1"},
-		{"PCI\\VEN_8086&DEV_100E\nHKR,\"Int\",MSISupported,0x00010001,1\r\nHKR,\"Int\",MessageNumberLimit,0x00010001,3\r\n", "8086:100E:0000:0000:00:4"},
+		{"PCI\\VEN_8086&DEV_100E\nHKR,\"Int\",MSISupported,0x00010001,1\r\nHKR,\"Int\",MessageNumberLimit,0x00010001,3\r\n", "8086:100E:0000:0000:00:3"},
 		{"PCI\\VEN_8086&DEV_100E\nHKR,\"Int\",MSISupported,0x00010001,0\nHKR,\"Int\",MessageNumberLimit,0x00010001,3", "8086:100E:0000:0000:00:0"},
-		{"PCI\\VEN_8086&DEV_100E\nHKR,\"Int\",MSISupported,0x00010001,1\nHKR,\"Int\",MessageNumberLimit,0x00010001,0x100", "8086:100E:0000:0000:00:8"},
+		{"PCI\\VEN_8086&DEV_100E\nHKR,\"Int\",MSISupported,0x00010001,1\nHKR,\"Int\",MessageNumberLimit,0x00010001,0x100", "8086:100E:0000:0000:00:16"},
 	} {
 		for _, wide := range []bool{false, true} {
 			dir := t.TempDir()
@@ -65,7 +65,7 @@ func TestParseHardware(t *testing.T) {
 	}
 	for text, want := range map[string]string{
 		"1AF4": "vendor:device", "": "vendor:device", "1AF4:1005:0:0:0:1:2": "vendor:device", "xyz:1": "part 1", "1AF4:10055": "part 2",
-		"1AF4:1005:0:0:100": "part 5", "1AF4:1005:0:0:0:3": "0, 1, 2, 4 or 8", "1AF4:1005:0:0:0:64": "0, 1, 2, 4 or 8", "FFFF:1": "nothing is there",
+		"1AF4:1005:0:0:100": "part 5", "1AF4:1005:0:0:0:17": "0 to 16", "1AF4:1005:0:0:0:64": "0 to 16", "FFFF:1": "nothing is there",
 	} {
 		if _, err := dirql.ParseHardware(text); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%q: %v, want %q", text, err, want)

@@ -10,11 +10,6 @@ import (
 // lostWakeup is the rule of a device that waits in vain.
 const lostWakeup = "lost wakeup"
 
-// watched returns the findings of the detectors that look at the record of a run.
-func (r *rig) watched(records []kernel.Record) []Finding {
-	return append(r.races(records), r.losses...)
-}
-
 // lost returns what was lost in the phases that have just ended.
 func (r *rig) lost() (list []Finding) {
 	if r.watch == nil {
@@ -37,7 +32,7 @@ func (r *rig) lost() (list []Finding) {
 // over it.
 func (r *rig) loss(l *lost.Loss) Finding {
 	at, clause := &l.Write, "DPC-29"
-	where, write := r.m.MemoryText(l.Write.Addr), r.accessText(r.watch.Records, &l.Write)
+	where, write := r.m.MemoryText(l.Write.Addr, uint64(l.Write.Size)), r.accessText(r.watch.Records, &l.Write)
 	text := fmt.Sprintf("%s: %s, queues no DPC and no work item, and returns TRUE. DPCs or work items have taken what is there, but the "+
 		"run has ended at rest and none looks there any more. Queue the DPC each time", where, write)
 	if l.Rule == lost.Event {
@@ -46,8 +41,9 @@ func (r *rig) loss(l *lost.Loss) Finding {
 			"or a work item reads there. Let the ISR add to what is there, and the DPC take all", where, write, l.Write.Value,
 			r.accessText(r.watch.Records, at), at.Value)
 	}
-	f := Finding{Title: l.Rule, Rule: l.Rule, Clause: clause, Text: text, Processor: int(at.CPU), IRQL: at.IRQL, Time: at.Time,
-		Activation: at.Activation, identity: fmt.Sprintf("%s|%s|%s", l.Rule, r.m.PlaceText(at.Addr), r.routineAt(at.PC))}
+	place := r.m.PlaceOf(at.Addr, uint64(at.Size))
+	f := Finding{Title: l.Rule + ": " + place.Kind, Rule: l.Rule, Clause: clause, Text: text, Processor: int(at.CPU), IRQL: at.IRQL, Time: at.Time,
+		Activation: at.Activation, identity: l.Rule + "|" + place.Kind, variant: l.Rule + " in " + r.routineAt(at.PC)}
 	f.Source, f.Line = r.sourceLine(at.PC)
 	return f
 }
@@ -63,5 +59,5 @@ func (r *rig) unannounced() []Finding {
 	return []Finding{{Title: lostWakeup, Rule: lostWakeup, Clause: "INT-6", Processor: -1, Time: r.m.Now(),
 		Text: fmt.Sprintf("device %s waits for the driver, and the driver for an interrupt: %s. Acknowledge, or enable, before the last look",
 			name, what),
-		identity: lostWakeup + "|" + name}}
+		identity: lostWakeup + "|" + name, variant: lostWakeup}}
 }

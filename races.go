@@ -9,30 +9,69 @@ import (
 	"github.com/dirql/dirql/internal/trace"
 )
 
-// races returns the data races of a run as findings. Those of a processor with
-// itself are left out: the accesses are single instructions there.
-func (r *rig) races(records []kernel.Record) []Finding {
-	var list []Finding
-	for _, c := range race.Find(records) {
-		if c.OneProcessor {
-			continue
-		}
-		a, b := &c.First, &c.Second
-		f := Finding{Title: "data race", Rule: "data race", Clause: "IRQL-14", Processor: int(b.CPU), IRQL: b.IRQL, Time: b.Time,
-			Activation: b.Activation,
-			Text: fmt.Sprintf("%s: %s, and %s, and nothing orders the two: no lock that both hold, no DPC, event or work item that leads "+
-				"from one to the other", r.m.MemoryText(b.Addr), r.accessText(records, a), r.accessText(records, b)),
-			identity: r.raceIdentity(a, b)}
-		f.Source, f.Line = r.sourceLine(b.PC)
-		list = append(list, f)
-	}
-	return list
+// Access is one of the two accesses of a data race.
+type Access struct {
+	Text      string // "#5 DPC edu!EduEvtInterruptDpc, on processor 1 at DISPATCH_LEVEL, writes 4 bytes in edu!EduEvtInterruptDpc+0xD2"
+	Processor int
+	IRQL      uint8
+	Locks     []string // that were held: spin locks and mutexes
+	Stack     []string // activations and routines, innermost first
+
+	spot kernel.Spot
 }
 
-// raceIdentity tells data races apart: two routines and what they both use. The
-// same two at other instructions are the same mistake.
-func (r *rig) raceIdentity(a, b *kernel.Record) string {
-	return fmt.Sprintf("data race|%s|%s|%s", r.m.PlaceText(b.Addr), r.routineAt(min(a.PC, b.PC)), r.routineAt(max(a.PC, b.PC)))
+// dataRace is the rule of data races.
+const dataRace = "data race"
+
+// races returns the data races of a run as findings: what tells them apart.
+// describe adds the rest.
+func (r *rig) races(list []race.Race) []Finding {
+	var findings []Finding
+	for i := range list {
+		c := &list[i]
+		place, class := r.m.PlaceOf(common(&c.First, &c.Second)), dataRace
+		if c.OneProcessor && !c.Lost {
+			class = "unordered accesses"
+		}
+		findings = append(findings, Finding{Title: class + ": " + place.Kind, Rule: class, Clause: "IRQL-14", Minor: class != dataRace,
+			identity: class + "|" + place.Kind, variant: r.raceVariant(class, &c.First, &c.Second)})
+	}
+	return findings
+}
+
+// describe adds to the finding of a data race what is for people.
+func (r *rig) describe(f *Finding, c *race.Race, records []kernel.Record) {
+	why := "nothing orders the two: no lock that both hold, no DPC, event or work item that leads from one to the other"
+	switch {
+	case c.Lost:
+		why = "this stores what it made of the value before: the first write is lost"
+	case c.OneProcessor:
+		why = "nothing orders the two. Each is a single instruction, and they are on one processor: neither can come in the middle of the other"
+	}
+	a, b := &c.First, &c.Second
+	f.Accesses = []Access{r.access(records, a), r.access(records, b)}
+	f.Text = fmt.Sprintf("%s: %s, and %s, and %s", r.m.MemoryText(common(a, b)), f.Accesses[0].Text, f.Accesses[1].Text, why)
+	f.Processor, f.IRQL, f.Time, f.Activation = int(b.CPU), b.IRQL, b.Time, b.Activation
+	f.Source, f.Line = r.sourceLine(b.PC)
+}
+
+func (r *rig) access(records []kernel.Record, a *kernel.Record) Access {
+	return Access{Text: r.accessText(records, a), Processor: int(a.CPU), IRQL: a.IRQL, spot: spotOf(a)}
+}
+
+// common returns the bytes that two accesses share.
+func common(a, b *kernel.Record) (addr, size uint64) {
+	addr = max(a.Addr, b.Addr)
+	return addr, min(a.Addr+uint64(a.Size), b.Addr+uint64(b.Size)) - addr
+}
+
+// raceVariant says between which routines a race is.
+func (r *rig) raceVariant(class string, a, b *kernel.Record) string {
+	first, second := r.routineAt(min(a.PC, b.PC)), r.routineAt(max(a.PC, b.PC))
+	if first == second {
+		return class + " of " + first + " with itself"
+	}
+	return class + " of " + first + " and " + second
 }
 
 // routineAt names the routine that an instruction belongs to.

@@ -21,7 +21,7 @@ import (
 //	faults none
 //	profile driver-verifier-off
 //	hardware 1AF4:1005:1AF4:0004:00:2
-//	finding D5|use after free|VER-7|edu.sys!EvtDpc in KeSetEvent
+//	finding freed block|EDU_DEVICE_CONTEXT
 //	trace 91c2a5d07be3f012
 //	step 0/FFFFF80E1A2B3C40/6#1 12.0 cpu 1 ; before operation 12 of thread copy.exe #1: processor 1 steps
 //	end

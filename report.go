@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/dirql/dirql/internal/explain"
 	"github.com/dirql/dirql/internal/kernel"
@@ -29,13 +30,22 @@ type Finding struct {
 	// debug information tells.
 	Source string
 	Line   int
+	// Accesses are the two accesses of a data race, in the order of the run, and
+	// Adjacent says whether they were seen side by side.
+	Accesses []Access
+	Adjacent Adjacent
+	// Minor says that it is harmless as it is: accesses without order on one
+	// processor, where a single instruction is not interrupted in the middle.
+	Minor bool
 	// Unsupported says that it is not the driver's fault: dirql lacks something.
 	Unsupported bool
 
 	identity string // see kernel.Finding.Identity
+	variant  string // see kernel.Finding.Variant
 }
 
-// Identity is the same for the same mistake in every run.
+// Identity is the same for the same mistake in every run: a mistake can be
+// noticed in several routines, as several variants.
 func (f *Finding) Identity() string { return f.identity }
 
 // Argument is a parameter of a bug check, explained.
@@ -117,9 +127,27 @@ func (r *Report) findings() []report.Finding {
 	var list []report.Finding
 	for _, f := range r.Findings {
 		list = append(list, report.Finding{Title: f.Title, Text: f.Text, Rule: f.Rule, Clause: f.Clause, CPU: f.Processor,
-			IRQL: f.IRQL, Time: f.Time, Stack: f.Stack, BugCheck: f.bugCheck(), Explain: f.topic()})
+			IRQL: f.IRQL, Time: f.Time, Stack: f.Stack, Facts: f.facts(), BugCheck: f.bugCheck(), Explain: f.topic()})
 	}
 	return list
+}
+
+// facts returns what is known of the two sides of a data race.
+func (f *Finding) facts() []report.Fact {
+	if len(f.Accesses) == 0 {
+		return nil
+	}
+	var list []report.Fact
+	for i, name := range []string{"first", "second"} {
+		a := &f.Accesses[i]
+		locks := "holds no lock"
+		if len(a.Locks) > 0 {
+			locks = "holds " + strings.Join(a.Locks, ", ")
+		}
+		where := fmt.Sprintf("P%d at %s, %s", a.Processor, trace.LevelName(a.IRQL), locks)
+		list = append(list, report.Fact{Name: name, Text: strings.Join(append([]string{where}, a.Stack...), "\n")})
+	}
+	return append(list, report.Fact{Name: "proof", Text: f.Adjacent.String()})
 }
 
 // topic returns what dirql explain says more about the finding under.
@@ -157,7 +185,7 @@ func (r *rig) publicFinding(f *kernel.Finding) Finding {
 	p := Finding{
 		Title: f.Title(), Text: f.Text, Rule: rule, Clause: clause, Code: f.Code, Params: f.Params, Arguments: r.explain(f),
 		Processor: f.CPU, IRQL: f.IRQL, Time: f.Time, Activation: f.Activation, Stack: slices.Clone(f.Stack),
-		Unsupported: f.Unsupported, identity: f.Identity(),
+		Unsupported: f.Unsupported, identity: f.Identity(), variant: f.Variant(),
 	}
 	p.Source, p.Line = r.sourceLine(f.PC)
 	return p
@@ -206,5 +234,23 @@ func (r *rig) hang() *Finding {
 	case r.reason == kernel.Stuck && r.faults.alone && r.busy == 0:
 		return nil // only applications wait, for requests that wait for the hardware
 	}
-	return &Finding{Title: rule, Rule: rule, identity: rule, Processor: -1, Text: fmt.Sprintf("%s, and nothing that could happen changes that", r.reason), Stack: r.m.Waiters(), Time: r.m.Now()}
+	about := r.waitsFor()
+	return &Finding{Title: rule, Rule: rule, identity: rule + about, variant: rule + about, Processor: -1, Text: fmt.Sprintf("%s, and nothing that could happen changes that", r.reason), Stack: r.m.Waiters(), Time: r.m.Now()}
+}
+
+// waitsFor says what it is that never ends, the same in every run: a wait of the
+// driver, or a request that it has; "" if it is neither.
+func (r *rig) waitsFor() string {
+	if r.reason != kernel.Stuck {
+		return ""
+	}
+	for _, what := range []struct {
+		kind  string
+		names []string
+	}{{"|", r.m.WaitingSites()}, {"|request of ", r.f.PendingHandlers()}} {
+		if len(what.names) > 0 {
+			return what.kind + slices.Min(what.names) // others may only wait for this one
+		}
+	}
+	return ""
 }

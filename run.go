@@ -105,12 +105,11 @@ func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig
 	r := &rig{s: s, m: m, profile: o.Profile, f: wdf.NewFramework(m), bus: pci.NewBus(m), unknown: unknown}
 	r.f.SetConfigSpace(r.bus)
 	r.f.SetPnpManager(r)
-	if unknown != nil {
-		r.f.OnDropped(func() { unknown.Release(r.slot.Function) })
-	}
 	d := s.Device
 	r.f.SetLowerDriver(d.Lower)
-	r.slot, err = r.bus.Add(model, pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, Free: d.Free || o.free})
+	r.bus.OnWake(r.f.WakeSignalled)
+	r.slot, err = r.bus.Add(model, pci.Options{Messages: d.Messages, DIRQL: d.DIRQL, Affinity: d.Affinity, WakeLine: d.WakeInterrupt,
+		Free: d.Free || o.free})
 	if err != nil {
 		return nil, fmt.Errorf("scenario %s: %w", s.Name, err)
 	}
@@ -202,16 +201,21 @@ func (r *rig) addDevice(s *wdf.Sys) {
 		r.fail(s, "EvtDriverDeviceAdd", st)
 		return
 	}
-	r.bus.Start(r.slot)
-	required := r.bus.Requirements(r.slot)
-	s.FilterResourceRequirements(device, required)
-	raw, translated := r.bus.Resources(r.slot, required)
+	raw, translated := r.resources(s, device)
 	if st := s.StartDevice(device, raw, translated); st.Failed() {
 		r.fail(s, "the start of the device", st)
 		s.RemoveDevice(device)
 		return
 	}
 	r.device = device
+}
+
+// resources programs the function and returns the resources for the driver.
+func (r *rig) resources(s *wdf.Sys, device wdf.WDFDEVICE) (raw, translated []wdf.Resource) {
+	r.bus.Start(r.slot)
+	required := r.bus.Requirements(r.slot)
+	s.FilterResourceRequirements(device, required)
+	return r.bus.Resources(r.slot, required)
 }
 
 // BusPower implements wdf.PnpManager.
@@ -222,6 +226,12 @@ func (r *rig) BusPower(_ uint32, on bool) {
 		r.bus.PowerOff(r.slot)
 	}
 }
+
+// CanWake implements wdf.PnpManager.
+func (r *rig) CanWake(uint32) bool { return r.bus.CanWake(r.slot) }
+
+// BusWake implements wdf.PnpManager.
+func (r *rig) BusWake(_ uint32, on bool) { r.bus.EnableWake(r.slot, on) }
 
 // DeviceFailed implements wdf.PnpManager.
 func (r *rig) DeviceFailed(s *wdf.Sys, device wdf.WDFDEVICE, restart bool) {

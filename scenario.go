@@ -48,6 +48,9 @@ type Device struct {
 	DIRQL uint8
 	// Affinity is the set of processors that its interrupts can go to; 0: all.
 	Affinity uint64
+	// WakeInterrupt gives the device an interrupt of its own for wake, the last in its
+	// resources: for drivers that set CanWakeDevice.
+	WakeInterrupt bool
 	// Free lets the device act at any time instead of when virtual time has
 	// come: in Search, at every possible point.
 	Free bool

@@ -32,19 +32,19 @@ These stop the run by name (exit code 3) or are refused by the command line:
 |---|---|
 | KMDF and kernel routines that are not listed below | the next step of the project: those that most drivers use first |
 | class extensions (WdfVersionBindClass), interfaces of child devices (WdfDeviceAddQueryInterface), the restart of a child that has failed | when drivers need them |
-| devices that can wake (WdfDeviceAssignS0IdleSettings and WdfDeviceAssignSxWakeSettings refuse as for hardware that cannot), idle timeouts of the power framework (SystemManagedIdleTimeout) | when drivers need them |
+| wake of child devices and by hardware that only the driver knows of (WdfDeviceSetPowerCapabilities), USB selective suspend | when drivers need them |
 | exceptions that leave a callback, a filter or a __finally block towards an outer __try; _local_unwind, RtlUnwind, RtlRaiseException | when drivers need them |
 | fields of the processor block behind gs: other than the processor's number, its own address, the current and the idle thread; fields of KTHREAD behind its dispatcher header | when drivers need them |
 | kernel objects other than events and threads (ObReferenceObjectByHandle, ObfDereferenceObject), files of the kernel (ZwCreateFile) | when drivers need them |
 | calling bug check callbacks (KeRegisterBugCheckCallback registers them only) | when drivers need them |
-| rebalancing of resources and wake by interrupts in scenarios | with power management in scenarios |
+| rebalancing of a device that has children | when drivers need it |
 | internal I/O controls of other methods than METHOD_BUFFERED, WdfDeviceIoBufferedOrDirect, MmProbeAndLockPages by a driver, partial MDLs | when drivers need them |
 | I/O targets other than the default one and its requests, their states (WdfIoTargetStop and so on), USB | when drivers need them |
 | Driver Verifier's rules about routines that are not listed below: ERESOURCE (0xC4/0x37, 0x38), CancelSpinLock, SpinLockSafe; PAGED_CODE | when drivers need them |
 | IoConnectInterruptEx with CONNECT_LINE_BASED or CONNECT_MESSAGE_BASED | with WDM drivers |
-| litmus groups D to J as driver binaries (` + "`dirql litmus --binary`" + `); litmus drivers (imports from litmus.sys) in other commands | the next step of the project |
-| names of variables and fields of C drivers in data races | the next step of the project |
-| MSI-X (a driver that asks for messages gets MSI), port I/O by drivers in Go, string port I/O (INS, OUTS) | when drivers need them |
+| litmus drivers (imports from litmus.sys) in commands other than ` + "`dirql litmus --binary`" + ` | not planned: without its test such a driver does nothing |
+| instructions: x87, MMX, AVX and later (CPUID does not offer AVX), RDRAND, XSAVE, HLT, model-specific registers, descriptor tables, debug registers; internal/x86/INSTRUCTIONS.md lists what there is | when drivers need them |
+| more MSI-X messages than a DIRQL has vectors (16), GUID_MSIX_TABLE_CONFIG_INTERFACE | when drivers need them |
 
 ## Limits
 

@@ -14,14 +14,22 @@ type Bus interface {
 	// disabled or messages are enabled, and not in D3hot.
 	SetLine(asserted bool)
 
-	// SendMessage sends MSI message n (from 0). If the driver enabled fewer
-	// messages, n is taken modulo their number. While messages are not enabled,
-	// bus mastering is off or the function is in D3hot, the message is lost.
+	// SendMessage sends message n (from 0) of MSI-X, if that is enabled, or of MSI.
+	// If the driver enabled fewer messages, n is taken modulo their number. A message
+	// of MSI-X that is masked is pending, and sent when it is masked no more. While
+	// messages are not enabled, bus mastering is off or the function is in D3hot, the
+	// message is lost.
 	SendMessage(n int)
 
-	// MessagesEnabled returns the number of MSI messages that the driver
-	// enabled: 0, or a power of two up to Info.Messages. With 0, use the line.
+	// MessagesEnabled returns the number of messages that the driver enabled: of
+	// MSI-X all or 0, of MSI 0 or a power of two up to Info.Messages. With 0, use the
+	// line.
 	MessagesEnabled() int
+
+	// SignalWake signals a power management event, if the driver's power policy has
+	// enabled them (PME_En): the device wants to be in D0. In D3hot it is
+	// remembered until they are; a device in D0 has its interrupt for that.
+	SignalWake()
 
 	// ReadMemory fills p from physical memory at addr. The error is one of this
 	// package (ErrBusMaster, ErrPower, ErrRemoved) or the Host's, if part of

@@ -65,6 +65,7 @@ func newLayout(info *Info) *layout {
 	}
 	l.power(info)
 	l.msi(info)
+	l.msix(info)
 	return l
 }
 
@@ -123,7 +124,7 @@ func (f *Function) WriteConfig(offset, size int, value uint32) {
 	if f.removed || !validConfigAccess(offset, size) {
 		return
 	}
-	before := f.powerState()
+	before, woke := f.powerState(), f.wakes()
 	for i := range size {
 		at, b := offset+i, byte(value>>(8*i))
 		w := f.layout.writable[at]
@@ -133,6 +134,8 @@ func (f *Function) WriteConfig(offset, size int, value uint32) {
 	f.limitMessages()
 	f.changePower(before)
 	f.updateLine()
+	f.updateWake(woke)
+	f.sendPending()
 }
 
 func validConfigAccess(offset, size int) bool {
@@ -146,7 +149,7 @@ func validConfigAccess(offset, size int) bool {
 func (f *Function) command() uint16 { return f.config.get16(ConfigCommand) }
 
 // Capability returns the offset in configuration space of the capability with
-// that id (CapabilityPower, CapabilityMSI), or 0 if the function has none.
+// that id (CapabilityPower, CapabilityMSI, CapabilityMSIX), or 0 if the function has none.
 func (f *Function) Capability(id uint8) int {
 	at := int(f.layout.reset[ConfigCapabilities])
 	for at != 0 && f.layout.reset[at] != id {

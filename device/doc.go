@@ -25,6 +25,6 @@
 //     back into the function that calls it.
 //
 // The facts are those of the PCI Local Bus Specification 3.0 (chapter 6,
-// configuration space and MSI) and of the PCI Bus Power Management Interface
+// configuration space, MSI and MSI-X) and of the PCI Bus Power Management Interface
 // Specification 1.2.
 package device

@@ -81,6 +81,7 @@ type Edu struct {
 	DMATime       uint64 // ns that a transfer takes, and
 	DMAByteTime   uint64 // ns more per byte
 	DMAMask       uint64 // address bits that the device drives
+	Wake          bool   // as in Info, which QEMU's has not
 
 	liveness   uint32
 	factorial  uint32
@@ -115,12 +116,13 @@ func (e *Edu) Info() Info {
 		InterruptPin:      1,
 		Messages:          1,
 		Message64:         true,
+		Wake:              e.Wake,
 	}
 }
 
 // Reset implements [Model].
 func (e *Edu) Reset(Bus) {
-	*e = Edu{FactorialTime: e.FactorialTime, DMATime: e.DMATime, DMAByteTime: e.DMAByteTime, DMAMask: e.DMAMask}
+	*e = Edu{FactorialTime: e.FactorialTime, DMATime: e.DMATime, DMAByteTime: e.DMAByteTime, DMAMask: e.DMAMask, Wake: e.Wake}
 }
 
 // ReadRegister implements [Model].

@@ -21,6 +21,7 @@ type fakeHost struct {
 	ram      []byte
 	line     bool
 	edges    int // changes of line
+	wakes    int // power management events
 	messages []fakeMessage
 	notes    []string
 	choice   int
@@ -59,6 +60,8 @@ func (h *fakeHost) SetLine(_ *Function, asserted bool) {
 func (h *fakeHost) WriteMessage(_ *Function, addr uint64, data uint32) {
 	h.messages = append(h.messages, fakeMessage{addr, data})
 }
+
+func (h *fakeHost) SignalWake(*Function) { h.wakes++ }
 
 func (h *fakeHost) ReadPhysical(_ *Function, addr uint64, p []byte) error {
 	m, err := h.memory(addr, len(p))

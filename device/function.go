@@ -17,6 +17,7 @@ type Function struct {
 	config  configSpace
 	line    bool // what the model requests
 	removed bool
+	msix    msixState
 
 	pin bool // what the host was last told: always equal to pinLevel()
 }
@@ -38,6 +39,7 @@ func NewFunction(model Model, host Host) (*Function, error) {
 	}
 	f := &Function{model: model, host: host, info: info, layout: newLayout(&info)}
 	f.config = f.layout.reset
+	f.resetMSIX()
 	return f, nil
 }
 
@@ -58,6 +60,7 @@ func (f *Function) Reset() {
 	}
 	f.host.CancelAll(f)
 	f.config = f.layout.reset
+	f.resetMSIX()
 	f.SetLine(false)
 	f.model.Reset(f)
 }
@@ -109,6 +112,9 @@ func (f *Function) ReadRegister(bar int, offset uint64, size int) uint64 {
 		f.Note("read of BAR %d at %#x gives all ones: %s", bar, offset, why)
 		return ones(size)
 	}
+	if v, ok := f.readMSIX(bar, offset, size); ok {
+		return v
+	}
 	return f.model.ReadRegister(f, bar, offset, size) & ones(size)
 }
 
@@ -120,6 +126,9 @@ func (f *Function) WriteRegister(bar int, offset uint64, size int, value uint64)
 	}
 	if why := f.silent(bar, offset, size); why != "" {
 		f.Note("write of BAR %d at %#x is ignored: %s", bar, offset, why)
+		return
+	}
+	if f.writeMSIX(bar, offset, size, value&ones(size)) {
 		return
 	}
 	f.model.WriteRegister(f, bar, offset, size, value&ones(size))

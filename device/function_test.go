@@ -300,3 +300,49 @@ func TestUnannounced(t *testing.T) {
 	f.Remove()
 	equal(t, "removed", f.Unannounced(), "")
 }
+
+// A function signals wake when its events are enabled: in D3hot also later, in D0
+// only then; what is said of events outlives the reset on the way to D0.
+func TestWake(t *testing.T) {
+	const control = powerCapability + PowerControl
+	set := func(f *Function, v uint32) { f.WriteConfig(control, 2, v) }
+	for _, can := range []bool{false, true} {
+		h := newFakeHost()
+		e := NewEdu()
+		e.Wake = can
+		f := start(t, e, h)
+		if got := f.ReadConfig(powerCapability+PowerCapabilities, 2)>>11 != 0; got != can {
+			t.Errorf("can wake %t: the capability says %t", can, got)
+		}
+		want := func(what string, n int) {
+			t.Helper()
+			if !can {
+				n = 0
+			}
+			equal(t, what, h.wakes, n)
+		}
+		f.SignalWake()
+		set(f, PowerEventEnable)
+		want("in D0, not enabled, and then enabled", 0)
+		f.SignalWake()
+		f.SignalWake()
+		want("in D0, enabled", 1)
+		set(f, PowerEventStatus|PowerD3hot)
+		f.SignalWake()
+		want("in D3hot, not enabled", 1)
+		set(f, PowerEventEnable|PowerD3hot)
+		want("enabled later", 2)
+		set(f, PowerEventEnable|PowerD0)
+		if got := f.ReadConfig(control, 2); can && got != PowerEventEnable|PowerEventStatus {
+			t.Errorf("after the way to D0 the control register is %#x", got)
+		}
+		set(f, PowerEventEnable|PowerEventStatus|PowerD3hot)
+		g := start(t, e, h.clone())
+		if err := g.RestoreState(f.AppendState(nil)); err != nil {
+			t.Fatal(err)
+		}
+		f.Remove()
+		f.SignalWake()
+		want("removed", 2)
+	}
+}

@@ -14,6 +14,9 @@ type Host interface {
 	// WriteMessage is the memory write of an MSI message.
 	WriteMessage(f *Function, addr uint64, data uint32)
 
+	// SignalWake is called when the function asserts PME#.
+	SignalWake(f *Function)
+
 	// ReadPhysical and WritePhysical access len(p) > 0 bytes of memory, all or
 	// nothing; addr+len(p) may overflow. The error says what is at the first
 	// address that is not memory: registers of functions count as none, there

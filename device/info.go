@@ -31,6 +31,9 @@ func (i *Info) validate() error {
 			taken[n] = true
 		}
 	}
+	if err := i.MSIX.validate(i.BARs); err != nil {
+		return i.errorf("%w", err)
+	}
 	return nil
 }
 

@@ -71,6 +71,11 @@ type Info struct {
 
 	Messages  int  // MSI messages: 0 (no MSI capability), 1, 2, 4, 8, 16 or 32
 	Message64 bool // MSI capability has a 64-bit address
+	MSIX      MSIX // a function can have both; one of them is enabled
+
+	// Wake says that the function signals power management events (PME#) in D0 and
+	// D3hot.
+	Wake bool
 
 	// NoSoftReset is the No_Soft_Reset bit of the power management capability.
 	// Without it, the step from D3hot to D0 resets the function: registers and

@@ -22,7 +22,7 @@ const (
 	MSI64            = 1 << 7
 )
 
-// msiCapability is where the capability is; 0x60 and up is free for MSI-X.
+// msiCapability is where the capability is.
 const msiCapability = 0x50
 
 func (l *layout) msi(info *Info) {
@@ -66,7 +66,12 @@ func (f *Function) limitMessages() {
 
 // MessagesEnabled implements [Bus].
 func (f *Function) MessagesEnabled() int {
-	if f.removed || f.info.Messages == 0 {
+	switch {
+	case f.removed:
+		return 0
+	case f.msixControl()&MSIXEnable != 0:
+		return f.info.MSIX.Vectors
+	case f.info.Messages == 0:
 		return 0
 	}
 	control := f.config.get16(msiCapability + MSIControl)
@@ -79,12 +84,12 @@ func (f *Function) MessagesEnabled() int {
 // SendMessage implements [Bus]. A number that the model's Info does not have is
 // noted and lost.
 func (f *Function) SendMessage(n int) {
-	enabled := f.MessagesEnabled()
+	enabled, most := f.MessagesEnabled(), max(f.info.Messages, f.info.MSIX.Vectors)
 	switch {
 	case f.removed:
 		return
-	case n < 0 || n >= f.info.Messages:
-		f.Note("message %d is lost: the model has %d", n, f.info.Messages)
+	case n < 0 || n >= most:
+		f.Note("message %d is lost: the model has %d", n, most)
 		return
 	case enabled == 0:
 		f.Note("message %d is lost: messages are not enabled", n)
@@ -92,6 +97,13 @@ func (f *Function) SendMessage(n int) {
 	}
 	if err := f.mayMaster(); err != nil {
 		f.Note("message %d is lost: %v", n, err)
+		return
+	}
+	if f.msixControl()&MSIXEnable != 0 {
+		if n >= f.info.MSIX.Vectors {
+			n %= f.info.MSIX.Vectors
+		}
+		f.sendMSIX(n)
 		return
 	}
 	addr := uint64(f.config.get32(msiCapability + MSIAddress))

@@ -24,6 +24,7 @@ func (f *Function) AppendState(b []byte) []byte {
 	}
 	b = append(b, flags)
 	b = append(b, f.config[:]...)
+	b = append(append(b, f.msix.table...), f.msix.pending...)
 	return f.model.AppendState(b)
 }
 
@@ -42,11 +43,15 @@ func (f *Function) RestoreState(b []byte) error {
 	if err := f.checkConfig(&config); err != nil {
 		return f.info.errorf("state: %w", err)
 	}
-	if err := f.model.RestoreState(b[stateHeader:]); err != nil {
+	table, rest, err := f.restoreMSIX(b[stateHeader:])
+	if err != nil {
+		return f.info.errorf("state: %w", err)
+	}
+	if err := f.model.RestoreState(rest); err != nil {
 		return f.info.errorf("state: %w", err)
 	}
 	f.line, f.removed = flags&stateLine != 0, flags&stateRemoved != 0
-	f.config = config
+	f.config, f.msix = config, table
 	f.pin = f.pinLevel()
 	return nil
 }

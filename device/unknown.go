@@ -1,5 +1,7 @@
 package device
 
+import "slices"
+
 // Unknown is a device of which nothing is known: whatever a driver reads from a
 // register may be anything. Each read is a decision (see [Bus.Choose]) between
 // what was last written there, 0, all ones, what was last read, the numbers in
@@ -22,7 +24,8 @@ package device
 type Unknown struct {
 	Identity   Identity
 	BARs       []BAR    // nil: UnknownBARs
-	Messages   int      // as in Info
+	Messages   int      // of MSI, as in Info
+	Vectors    int      // of MSI-X, with the table in a BAR of its own
 	Values     []uint64 // that the driver knows: registers may have them
 	Interrupts int      // after each Arm; 0: 6
 	Patience   int      // equal answers before the default changes; 0: 8
@@ -63,6 +66,9 @@ const (
 	unknownRegisters = 1024 // that have a memory; the others share that of the last one
 	unknownHolds     = 3    // accesses that leave the line asserted, in a row
 	unknownPause     = 50_000
+
+	unknownTableBAR  = 3 // with Vectors
+	unknownTableSize = 4096
 )
 
 // UnknownBARs returns the registers that an unknown device has unless it is said
@@ -84,11 +90,16 @@ func (u *Unknown) Info() Info {
 	if bars == nil {
 		bars = UnknownBARs()
 	}
+	var x MSIX
+	if u.Vectors > 0 {
+		bars = append(slices.Clip(bars), BAR{Index: unknownTableBAR, Size: unknownTableSize, Kind: Memory32})
+		x = MSIX{Vectors: u.Vectors, BAR: unknownTableBAR, Pending: unknownTableSize / 2}
+	}
 	i := &u.Identity
 	return Info{
 		Name: "unknown", VendorID: i.VendorID, DeviceID: i.DeviceID, SubsystemVendorID: i.SubsystemVendorID, SubsystemID: i.SubsystemID,
 		Class: i.Class, Revision: i.Revision,
-		BARs: bars, InterruptPin: 1, Messages: u.Messages, Message64: u.Messages > 0,
+		BARs: bars, InterruptPin: 1, Messages: u.Messages, Message64: u.Messages > 0, MSIX: x,
 	}
 }
 
@@ -186,12 +197,6 @@ func (u *Unknown) accessed(bus Bus) {
 		u.held++
 		return
 	}
-	u.Release(bus)
-}
-
-// Release takes the line back: for a machine whose driver was not told of the
-// interrupt, and so can do nothing to end it. bus is the device's function.
-func (u *Unknown) Release(bus Bus) {
 	u.asserted = false
 	bus.SetLine(false)
 }

@@ -7,12 +7,14 @@ import (
 	"github.com/dirql/dirql/drivers/edu"
 	races "github.com/dirql/dirql/drivers/edu-races"
 	"github.com/dirql/dirql/drivers/patterns"
+	"github.com/dirql/dirql/drivers/wake"
 )
 
 // Scenarios returns the scenarios that dirql run knows by name, in the order in
 // which it lists them.
 func Scenarios() []*dirql.Scenario {
-	list := []*dirql.Scenario{edu.Scenario(), edu.Busy(), edu.Power(), edu.Unplug(), races.Scenario()}
+	list := []*dirql.Scenario{edu.Scenario(), edu.Busy(), edu.Power(), edu.Rebalance(), edu.Unplug(), races.Scenario()}
+	list = append(list, wake.Scenarios()...)
 	for _, p := range patterns.All() {
 		list = append(list, p.Buggy())
 	}

@@ -127,10 +127,20 @@ func (s *Sys) connect(n int, name string) NTSTATUS {
 	}
 	f.interrupts[n].connection = c
 	s.tellConnection(n, true)
-	s.Step()
+	s.windowStep(n)
 	in = &f.interrupts[n]
 	in.stored, in.active = true, true
 	return StatusSuccess
+}
+
+// windowStep lets others step while an interrupt is connected and the framework
+// has no pointer to it: what comes then is dropped (INT-21). A level-triggered line
+// interrupts until it is not dropped any more, so that nothing is lost; there the
+// window has no length.
+func (s *Sys) windowStep(n int) {
+	if in := &s.f.interrupts[n]; in.latched || in.message {
+		s.Step()
+	}
 }
 
 // enableInterrupt calls EvtInterruptEnable under the interrupt lock.
@@ -178,7 +188,7 @@ func (s *Sys) disconnectInterrupt(n int, why notify) {
 	case why&notifyNP == 0:
 		s.Step()
 		f.interrupts[n].stored = false
-		s.Step() // INT-21
+		s.windowStep(n)
 		s.Disconnect(in.connection)
 		last := &f.interrupts[n]
 		last.connection, last.active, last.keptForWake = 0, false, false

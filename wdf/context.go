@@ -161,6 +161,30 @@ func (f *Framework) findContext(i id, c *ContextType) uint64 {
 	return 0
 }
 
+// contextNames names the contexts of drivers in Go.
+type contextNames struct{ f *Framework }
+
+// Field implements kernel.Namer.
+func (n contextNames) Field(typeName string, offset, _ uint64) (kernel.Place, bool) {
+	for i := range n.f.contexts {
+		c := n.f.contexts[i].typ
+		if c == nil || c.Name != typeName {
+			continue
+		}
+		for k := len(c.fields) - 1; k >= 0; k-- {
+			if c.fields[k].offset <= offset {
+				name := c.Name + "." + c.fields[k].name
+				return kernel.Place{Name: name, Kind: name}, true
+			}
+		}
+	}
+	return kernel.Place{}, false
+}
+
+// Variable implements kernel.Namer: those of a driver in Go are not in simulated
+// memory.
+func (contextNames) Variable(_, _ uint64) (kernel.Place, bool) { return kernel.Place{}, false }
+
 func (s *Sys) freeContexts(i id) {
 	f := s.f
 	for n := f.objects[i].contexts; n != 0; n = f.contexts[n].next {

@@ -47,6 +47,7 @@ type PnpPowerEventCallbacks struct {
 // that it makes.
 type DeviceInit struct {
 	callbacks        PnpPowerEventCallbacks
+	policy           PowerPolicyEventCallbacks
 	requestContext   *ObjectAttributes
 	notPowerPageable bool
 	settings         deviceSettings
@@ -110,7 +111,7 @@ type device struct {
 	queuesShutDown    bool  // queues accept nothing: removal
 	surprise          bool  // it was taken out without notice
 	watch             watch
-	armed             bool  // it can wake itself: a wait-wake request is outstanding
+	armed             bool  // wake interrupts stay connected in Dx: a wait-wake request was sent
 	interrupts        int32 // number of interrupt objects
 	deferred          int32 // objects whose deletion was handed to a work item
 	requestAttributes requestAttributes
@@ -135,6 +136,8 @@ type device struct {
 	childList        id         // default child list
 	staticList       id         // of children that WdfFdoAddStaticChild adds
 	idle             idle
+	wake             wakePolicy
+	policy           PowerPolicyEventCallbacks
 	said             [7]TriState // WdfDeviceSetDeviceState
 	mof              bool        // WdfDeviceAssignMofResourceName was called
 }
@@ -210,7 +213,7 @@ func (s *Sys) WdfDeviceCreate(init *DeviceInit, a *ObjectAttributes) (WDFDEVICE,
 	}
 	d := device{callbacks: init.callbacks, notPowerPageable: init.notPowerPageable, power: PowerDeviceD3Final,
 		settings: init.settings, location: init.location, physical: init.physical, parent: init.parent, child: init.child}
-	d.powerPolicyOwner = init.ownsPowerPolicy()
+	d.powerPolicyOwner, d.policy = init.ownsPowerPolicy(), init.policy
 	for n := range d.said {
 		d.said[n] = UseDefault
 	}

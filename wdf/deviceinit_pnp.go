@@ -191,9 +191,8 @@ func (s *Sys) WdfDeviceInitSetPowerPolicyOwnership(init *DeviceInit, owner bool)
 }
 
 // WdfDeviceInitSetPowerPolicyEventCallbacks registers the callbacks that arm a
-// device for wake. No device of a scenario can wake (WdfDeviceAssignS0IdleSettings,
-// WdfDeviceAssignSxWakeSettings), so they are never called. What is wrong with the
-// structure is a verifier break. IRQL <= DISPATCH_LEVEL (fxdeviceinitapi.cpp).
+// device for wake and disarm it (WAKE-7, WAKE-8). What is wrong with the structure is
+// a verifier break. IRQL <= DISPATCH_LEVEL (fxdeviceinitapi.cpp).
 func (s *Sys) WdfDeviceInitSetPowerPolicyEventCallbacks(init *DeviceInit, c *PowerPolicyEventCallbacks) {
 	s.enterInit(svcWdfDeviceInitSetPowerPolicyEventCallbacks, init)
 	s.requirePointer(c != nil, "PowerPolicyEventCallbacks")
@@ -204,6 +203,8 @@ func (s *Sys) WdfDeviceInitSetPowerPolicyEventCallbacks(init *DeviceInit, c *Pow
 	case c.EvtDeviceArmWakeFromSx != 0 && c.EvtDeviceArmWakeFromSxWithReason != 0:
 		s.verifierBreak("WDF_POWER_POLICY_EVENT_CALLBACKS", "OBJ-19",
 			"both EvtDeviceArmWakeFromSx and EvtDeviceArmWakeFromSxWithReason are set: nothing happens")
+	default:
+		init.policy = *c
 	}
 	s.LeaveVoid()
 }

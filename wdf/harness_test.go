@@ -565,28 +565,30 @@ func (b *bench) wantOutcomes(got []string, want ...string) {
 	}
 }
 
-// free is an environment in which the device sends a message once, at any time.
+// free is an environment in which the device does something once, at any time.
 type free struct {
-	b      *bench
-	vector uint8
-	sent   bool
+	does func()
+	done bool
+}
+
+// freely lets the device do that at any time, in each run of a search.
+func (b *bench) freely(does func()) {
+	f := &free{does: does}
+	b.SetEnvironment(f)
+	b.before = func() { f.done = false }
 }
 
 // sendFree lets the device send a message at any time, in each run of a search.
-func (b *bench) sendFree(vector uint8) {
-	f := &free{b: b, vector: vector}
-	b.SetEnvironment(f)
-	b.before = func() { f.sent = false }
-}
+func (b *bench) sendFree(vector uint8) { b.freely(func() { b.SendMessage(vector) }) }
 
 func (f *free) Enabled(ids []uint32) []uint32 {
-	if f.sent {
+	if f.done {
 		return ids
 	}
 	return append(ids, 1)
 }
 
 func (f *free) Happen(uint32) {
-	f.sent = true
-	f.b.SendMessage(f.vector)
+	f.done = true
+	f.does()
 }

@@ -26,18 +26,25 @@ const (
 // idle is the part of a device that this file is about.
 type idle struct {
 	set, enabled  bool // WdfDeviceAssignS0IdleSettings
+	canWake       bool // it signals wake when it is idle
 	powerUpOnWake bool // when the system wakes, though it is idle
 	systemManaged bool // the power framework decides about the timeout
 	state         idleState
 	dx            PowerState
 	references    int32  // of WdfDeviceStopIdle, and those of children that want to go to D0
-	timeout       uint32 // milliseconds
+	timeout       uint64 // nanoseconds
 	ktimer, kdpc  uint64
 	due           uint64 // when the timer expires; a DPC that comes earlier is a late one
 }
 
 // inD0 reports whether a power reference has nothing to wait for.
 func (i *idle) inD0() bool { return i.state == idleD0 || i.state == idleCounting }
+
+// staysAsleep reports whether a device without power references stays where it is
+// when the system wakes.
+func (i *idle) staysAsleep() bool {
+	return i.enabled && !i.canWake && !i.powerUpOnWake && !i.systemManaged
+}
 
 // settled reports whether nothing is left to wait for: it is in D0, or will not
 // come there.
@@ -79,9 +86,8 @@ func (s *Sys) idleChanged(dev id) {
 	switch wanted := !i.enabled || s.powerReferences(dev) != 0; {
 	case i.state == idleD0 && !wanted:
 		i.state = idleCounting
-		due := kernel.After(uint64(i.timeout) * 1_000_000)
-		i.due = s.f.m.Now() + uint64(i.timeout)*1_000_000
-		s.SetTimerNow(i.ktimer, due, 0, i.kdpc)
+		i.due = s.f.m.Now() + i.timeout
+		s.SetTimerNow(i.ktimer, kernel.After(i.timeout), 0, i.kdpc)
 	case i.state == idleCounting && wanted:
 		i.state = idleD0
 		s.CancelTimerNow(i.ktimer)
@@ -113,9 +119,7 @@ func (s *Sys) idlePowerThunk(a kernel.Args) uint64 {
 	s.lockPower(dev)
 	switch i := &s.device(dev).idle; {
 	case i.state == idleLeaving && s.powerReferences(dev) == 0:
-		s.powerDown(dev, i.dx, false)
-		s.busPower(dev, false)
-		s.setIdleState(dev, idleDx)
+		s.enterIdle(dev)
 	case i.state == idleLeaving:
 		i.state = idleD0
 	case i.state == idleReturning:
@@ -125,6 +129,22 @@ func (s *Sys) idlePowerThunk(a kernel.Args) uint64 {
 	s.idleChanged(dev)
 	s.parentChanged(dev)
 	return 0
+}
+
+// enterIdle takes a device to its idle state. One that could not be armed for wake
+// comes back at once (WAKE-9).
+func (s *Sys) enterIdle(dev id) {
+	i, from := s.device(dev).idle, wakeFromNothing
+	if i.canWake {
+		from = wakeFromS0
+	}
+	s.powerDown(dev, i.dx, from)
+	s.busPower(dev, false)
+	s.setIdleState(dev, idleDx)
+	if s.device(dev).wake.failed {
+		s.device(dev).wake.failed = false
+		s.wake(dev)
+	}
 }
 
 // wake takes a device from its idle state to D0. One that does not come back has
@@ -145,6 +165,7 @@ func (s *Sys) returnToD0(dev id) (st NTSTATUS) {
 		st = s.awaitD0(parent)
 	}
 	if !st.Failed() {
+		s.cancelWaitWake(dev)
 		s.busPower(dev, true)
 		st = s.powerUp(dev, s.device(dev).power)
 		if parent != 0 {

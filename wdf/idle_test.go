@@ -35,6 +35,36 @@ func TestPWRIdlePowerDown(t *testing.T) {
 	})
 }
 
+// The power framework takes an idle device to its idle state at once, or after the
+// hint, and back when the system wakes.
+func TestPWRIdleSystemManaged(t *testing.T) {
+	for _, hint := range []bool{false, true} {
+		d := idleDriver(func(c *wdf.IdleSettings) {
+			c.IdleTimeoutType, c.IdleTimeout = wdf.SystemManagedIdleTimeout, 100
+			if hint {
+				c.IdleTimeoutType = wdf.SystemManagedIdleTimeoutWithHint
+			}
+		})
+		ioScenario(t, d, nil, func(x *ioBench) {
+			x.forget()
+			x.do(func(s *wdf.Sys) {
+				s.WdfDeviceStopIdle(x.bench.device, true)
+				s.WdfDeviceResumeIdle(x.bench.device)
+				s.KeDelayExecutionThread(kernel.After(90 * ms))
+				x.note("90ms")
+			})
+			if hint {
+				x.want(idleUp + " 90ms " + idleDown)
+			} else {
+				x.want(idleUp + " " + idleDown + " 90ms")
+			}
+			x.power(wdf.PowerDeviceD3)
+			x.power(wdf.PowerDeviceD0)
+			x.want(idleUp + " " + idleDown)
+		})
+	}
+}
+
 // A request that the driver has keeps the device in D0.
 func TestPWRIdleRequestKeepsD0(t *testing.T) {
 	ioScenario(t, idleDriver(nil), []queueSpec{{}}, func(x *ioBench) {
@@ -219,9 +249,15 @@ func TestPWRIdlePowerUpFails(t *testing.T) {
 type manager struct {
 	failed  int
 	restart bool
+	wakes   bool // the device can
+	waiting bool // for wake
 }
 
 func (m *manager) BusPower(uint32, bool) {}
+func (m *manager) CanWake(uint32) bool   { return m.wakes }
+func (m *manager) BusWake(_ uint32, on bool) {
+	m.waiting = on
+}
 
 func (m *manager) DeviceFailed(s *wdf.Sys, device wdf.WDFDEVICE, restart bool) {
 	m.failed++

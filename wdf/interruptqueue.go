@@ -12,10 +12,6 @@ var (
 	svcWdfInterruptQueueWorkItemForIsr = kernel.NewService("WdfInterruptQueueWorkItemForIsr")
 )
 
-// OnDropped sets who is told when the framework drops an interrupt: nobody else
-// hears of it.
-func (f *Framework) OnDropped(told func()) { f.dropped = told }
-
 // interruptThunk is the service routine that the framework connects (INT-21,
 // INT-22): (KINTERRUPT, number of the row, message).
 func (s *Sys) interruptThunk(a kernel.Args) uint64 {
@@ -25,9 +21,6 @@ func (s *Sys) interruptThunk(a kernel.Args) uint64 {
 	switch {
 	case early && in.disconnecting, !early && !in.stored:
 		s.note(trace.Note, s.f.m.NameOf(uint64(in.object.handle())), "the framework drops an interrupt during connect or disconnect")
-		if s.f.dropped != nil {
-			s.f.dropped()
-		}
 		return 0
 	case early:
 		row.captured = true

@@ -108,6 +108,7 @@ func (s *Sys) freeIRP(r requestID) {
 	if row := &s.f.requests[r]; row.irpBlock != 0 {
 		p := row.irpBlock
 		row.irpBlock = 0
+		row.formerIRP = p
 		s.FreeBlock(p)
 	}
 }

@@ -172,15 +172,23 @@ func (i id) handle() Handle {
 	return Handle((objectBase + uint64(i)<<6) ^ handleMask)
 }
 
-// object returns the number behind a handle, 0 if it is not one of a live
-// object.
-func (f *Framework) object(h Handle) id {
+// former returns the number behind a handle, also if the object is gone; 0 if the
+// handle never was one.
+func (f *Framework) former(h Handle) id {
 	n := (uint64(h) ^ handleMask) - objectBase
-	i := n >> 6
-	if n&63 != 0 || i == 0 || i >= uint64(len(f.objects)) || f.objects[i].state == destroyed {
+	if i := n >> 6; n&63 == 0 && i < uint64(len(f.objects)) {
+		return id(i)
+	}
+	return 0
+}
+
+// object is former for live objects only.
+func (f *Framework) object(h Handle) id {
+	i := f.former(h)
+	if f.objects[i].state == destroyed {
 		return 0
 	}
-	return id(i)
+	return i
 }
 
 // lookup converts a handle; one that is NULL, stale or of another type is bug
@@ -194,15 +202,33 @@ func (s *Sys) lookup(h Handle, want Type) id {
 }
 
 func (s *Sys) invalidHandle(h Handle, want Type, i id) {
-	is := "is not a handle of a live object"
+	is, about := "is not a handle of a live object", ""
+	if former := s.f.former(h); former != 0 && i == 0 {
+		about = "deleted object|" + s.f.objects[former].typ.String()
+	}
 	switch {
 	case h == 0:
 		is = "is NULL"
+		if r := s.f.toldNoQueue(s.ActivationID()); r != 0 && want == TypeQueue {
+			is += ": WdfRequestGetIoQueue has returned that for " + s.f.requestName(r) + ", which is completed"
+			about = s.f.completedAbout(r)
+		}
 	case i != 0:
 		is = "is a " + s.f.objects[i].typ.String()
 	}
-	s.BugCheck(0x10D, [4]uint64{5, uint64(h), uint64(want)}, "OBJ-18", fmt.Sprintf(
-		"a %s is needed, but %s %s", want, s.f.m.NameOf(uint64(h)), is))
+	s.Stop(kernel.Finding{Code: 0x10D, Params: [4]uint64{5, uint64(h), uint64(want)}, Clause: "OBJ-18", About: about,
+		Text: fmt.Sprintf("a %s is needed, but %s %s", want, s.f.m.NameOf(uint64(h)), is)})
+}
+
+// toldNoQueue returns the request of which an activation was told that it has no
+// queue any more, 0 if there is none.
+func (f *Framework) toldNoQueue(activation uint32) requestID {
+	for i := range f.requests {
+		if f.requests[i].toldNoQueue == activation && activation != 0 {
+			return requestID(i)
+		}
+	}
+	return 0
 }
 
 // requirePointer is bug check 0x10D/4 for a pointer that must not be NULL

@@ -13,13 +13,19 @@ type PnpManager interface {
 	// low-power state: what the bus driver does when the driver's device is idle
 	// or comes back.
 	BusPower(location uint32, on bool)
+	// CanWake reports whether the function at a location can signal wake in D3: what
+	// the capabilities of the device say.
+	CanWake(location uint32) bool
+	// BusWake lets the function signal wake, or not any more: what the bus driver
+	// does with a request to wait for wake. The signal is Framework.WakeSignalled.
+	BusWake(location uint32, on bool)
 	// DeviceFailed removes a device that the driver has declared failed; with
 	// restart it is found again. It is called in a worker thread.
 	DeviceFailed(s *Sys, device WDFDEVICE, restart bool)
 }
 
 // SetPnpManager says who does that; without one idle devices keep the power of
-// their bus, and failed devices are not supported.
+// their bus, no device can wake, and failed devices are not supported.
 func (f *Framework) SetPnpManager(p PnpManager) { f.pnpManager = p }
 
 // lockPnp waits until the PnP manager, which does one thing at a time, is free.

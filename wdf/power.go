@@ -126,9 +126,10 @@ func (s *Sys) powerUp(dev id, from PowerState) NTSTATUS {
 		return st
 	}
 	s.scanForChildren(dev)
+	s.disarm(dev)
 	s.startQueues(dev)
 	if st = s.startSelfManaged(dev); st.Failed() {
-		s.powerDown(dev, PowerDeviceD3Final, false)
+		s.powerDown(dev, PowerDeviceD3Final, wakeFromNothing)
 	}
 	return st
 }
@@ -176,6 +177,7 @@ func (s *Sys) d0EntryFailed(dev id, from PowerState) {
 	if from == PowerDeviceD3Final {
 		return
 	}
+	s.forgetWake(dev)
 	s.wakeD0EntryFailed(dev)
 	if s.device(dev).notPowerPageable {
 		s.disconnectInterrupts(dev, notifyForce)
@@ -208,21 +210,17 @@ func (s *Sys) disconnectInterrupts(dev id, why notify) {
 	}
 }
 
-// powerDown brings a device from D0 to a low-power state (WDFI-24). After a
-// surprise removal the queues stop before self-managed I/O (PWR-7).
-func (s *Sys) powerDown(dev id, to PowerState, surprise bool) {
+// powerDown brings a device from D0 to a low-power state (WDFI-24), also after a
+// surprise removal (PWR-7), and prepares it to wake from there (WAKE-7).
+func (s *Sys) powerDown(dev id, to PowerState, from wakeFrom) {
 	defer s.watchPower(dev, to)()
 	defer s.transition(dev)()
 	h := uint64(dev.handle())
 	c := s.device(dev).callbacks
 	s.pnpNote(dev, "power down to %s", to)
-	if surprise {
-		s.stopQueues(dev)
-		s.suspendSelfManaged(dev)
-	} else {
-		s.suspendSelfManaged(dev)
-		s.stopQueues(dev)
-	}
+	s.suspendSelfManaged(dev)
+	s.stopQueues(dev)
+	s.arm(dev, from)
 	defer s.watchStates(dev)()
 	if to != PowerDeviceD3Final {
 		s.wakeLeavingD0(dev)
@@ -285,17 +283,34 @@ func (s *Sys) SetPower(h WDFDEVICE, to PowerState) (st NTSTATUS) {
 	return st
 }
 
+// enterSleep takes a device to the state in which it sleeps with the system, armed
+// for wake if its driver wants that (WAKE-7). A device that is armed for wake from
+// its idle state, or has to be armed, goes to D0 first.
 func (s *Sys) enterSleep(dev id, to PowerState) {
 	d := s.device(dev)
+	if d.asleep {
+		return
+	}
 	d.asleep = true
 	if d.idle.state == idleCounting {
 		s.CancelTimerNow(d.idle.ktimer)
+	}
+	from := wakeFromNothing
+	if d.wake.enabled {
+		from, to = wakeFromSx, d.wake.dx
+	}
+	if d.power != PowerDeviceD0 && d.idle.state == idleDx && (from == wakeFromSx || d.wake.from == wakeFromS0) {
+		s.wake(dev)
+	}
+	d = s.device(dev)
+	if d.idle.state == idleFailed {
+		return
 	}
 	if d.idle.state != idleStopped {
 		d.idle.state = idleDx
 	}
 	if d.power == PowerDeviceD0 {
-		s.powerDown(dev, to, false)
+		s.powerDown(dev, to, from)
 		s.busPower(dev, false)
 	}
 }
@@ -304,15 +319,15 @@ func (s *Sys) enterSleep(dev id, to PowerState) {
 func (s *Sys) leaveSleep(dev id) NTSTATUS {
 	d := s.device(dev)
 	d.asleep = false
-	if d.power == PowerDeviceD0 || d.idle.enabled && !d.idle.powerUpOnWake && s.powerReferences(dev) == 0 {
+	if d.power == PowerDeviceD0 || d.wake.from == wakeFromNothing && d.idle.staysAsleep() && s.powerReferences(dev) == 0 {
 		return StatusSuccess
 	}
 	return s.returnToD0(dev)
 }
 
 // Rebalance stops a started device, which EvtDeviceQueryStop can refuse, and
-// starts it again with other resources (WDFI-34).
-func (s *Sys) Rebalance(h WDFDEVICE, raw, translated []Resource) NTSTATUS {
+// starts it again with other resources (WDFI-34), for which it asks in between.
+func (s *Sys) Rebalance(h WDFDEVICE, other func() (raw, translated []Resource)) NTSTATUS {
 	dev := s.lookup(h, TypeDevice)
 	if !s.lockPnpFor(dev) {
 		return StatusNoSuchDevice
@@ -320,6 +335,7 @@ func (s *Sys) Rebalance(h WDFDEVICE, raw, translated []Resource) NTSTATUS {
 	s.pnpNote(dev, "stop device")
 	st := s.stopDevice(dev)
 	if !st.Failed() {
+		raw, translated := other()
 		st = s.startDevice(dev, raw, translated)
 	}
 	s.unlockPnp()
@@ -338,8 +354,9 @@ func (s *Sys) stopDevice(dev id) NTSTATUS {
 	}
 	if !st.Failed() {
 		s.stopIdlePolicy(dev)
+		s.forgetWake(dev)
 		if s.device(dev).power == PowerDeviceD0 {
-			s.powerDown(dev, PowerDeviceD3Final, false)
+			s.powerDown(dev, PowerDeviceD3Final, wakeFromNothing)
 		} else {
 			s.removalInDx(dev)
 		}
@@ -391,14 +408,15 @@ func (s *Sys) removeDevice(dev id) {
 	}
 	s.lockPower(dev)
 	s.device(dev).accepting = false
-	s.leaveForEver(dev, false)
+	s.leaveForEver(dev)
 }
 
 // leaveForEver is the last power-down of a device and what follows it.
-func (s *Sys) leaveForEver(dev id, surprise bool) {
+func (s *Sys) leaveForEver(dev id) {
 	s.stopIdlePolicy(dev)
+	s.forgetWake(dev)
 	if s.device(dev).power == PowerDeviceD0 {
-		s.powerDown(dev, PowerDeviceD3Final, surprise)
+		s.powerDown(dev, PowerDeviceD3Final, wakeFromNothing)
 	} else {
 		s.removalInDx(dev)
 	}
@@ -429,7 +447,7 @@ func (s *Sys) surpriseRemove(dev id) {
 	if c := d.callbacks.EvtDeviceSurpriseRemoval; c != 0 {
 		s.call("EvtDeviceSurpriseRemoval", c, uint64(dev.handle()))
 	}
-	s.leaveForEver(dev, true)
+	s.leaveForEver(dev)
 }
 
 // endDevice does what follows the last power-down.

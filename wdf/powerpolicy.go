@@ -41,12 +41,16 @@ const (
 // defaultIdleTimeout is what IdleTimeoutDefaultValue stands for, in milliseconds.
 const defaultIdleTimeout = 5000
 
+// systemIdleTimeout is the timeout of the framework where the power framework
+// decides, in nanoseconds: one tick of its timers.
+const systemIdleTimeout = 100
+
 // IdleSettings is WDF_DEVICE_POWER_POLICY_IDLE_SETTINGS.
 type IdleSettings struct {
 	Size                          uint32
 	IdleCaps                      uint32
 	DxState                       PowerState // 1: D0, ... as in PowerState; PowerDeviceMaximum: D3 or the deepest that can wake
-	IdleTimeout                   uint32     // milliseconds; 0: 5 seconds
+	IdleTimeout                   uint32     // milliseconds; 0: 5 seconds; not used with SystemManagedIdleTimeout
 	UserControl                   uint32
 	Enabled                       TriState
 	PowerUpIdleDeviceOnSystemWake TriState
@@ -86,10 +90,11 @@ var (
 // WdfDeviceAssignS0IdleSettings says that the device goes to a low-power state
 // when it has been idle for some time: its power-managed queues are empty, its
 // children are in low-power states, and there is no WdfDeviceStopIdle. A request
-// or WdfDeviceStopIdle takes it back to D0. The hardware of a scenario cannot
-// signal wake: settings that need it are STATUS_POWER_STATE_INVALID, as for a
-// device whose capabilities say so. The registry, in which a user could have
-// disabled it, is empty. IRQL <= DISPATCH_LEVEL (fxdeviceapi.cpp, fxpkgpnp.cpp).
+// or WdfDeviceStopIdle takes it back to D0, and so does the device itself with
+// IdleCanWakeFromS0 (WAKE-7). Settings that need a device that can signal wake are
+// STATUS_POWER_STATE_INVALID for one that cannot. The registry, in which a user
+// could have disabled it, is empty. IRQL <= DISPATCH_LEVEL (fxdeviceapi.cpp,
+// fxpkgpnp.cpp).
 func (s *Sys) WdfDeviceAssignS0IdleSettings(h WDFDEVICE, c *IdleSettings) NTSTATUS {
 	s.Enter(svcWdfDeviceAssignS0IdleSettings, uint64(h))
 	s.lookup(h, TypeDevice)
@@ -102,17 +107,29 @@ func (s *Sys) WdfDeviceAssignS0IdleSettings(h WDFDEVICE, c *IdleSettings) NTSTAT
 	if st := c.check(); st.Failed() {
 		return s.LeaveStatus(st)
 	}
+	dx := c.DxState
+	if c.IdleCaps != IdleCannotWakeFromS0 {
+		deepest, st := s.deepestWake(dev, dx)
+		switch {
+		case st.Failed():
+			return s.LeaveStatus(st)
+		case dx == PowerDeviceMaximum:
+			dx = deepest
+		}
+	}
 	i := &s.device(dev).idle
 	system := c.Size == IdleSettingsSize && c.IdleTimeoutType != DriverManagedIdleTimeout
 	switch {
-	case c.IdleCaps != IdleCannotWakeFromS0:
-		return s.LeaveStatus(s.refuseWake(dev, c.DxState))
+	case c.IdleCaps == IdleUsbSelectiveSuspend && dx > PowerDeviceD2:
+		return s.LeaveStatus(StatusPowerStateInvalid)
+	case c.IdleCaps == IdleUsbSelectiveSuspend:
+		s.Unsupported("USB selective suspend (IdleUsbSelectiveSuspend)")
 	case c.Size == IdleSettingsSize && i.set && system != i.systemManaged:
 		s.verifierBreak("WdfDeviceAssignS0IdleSettings", "OBJ-19", "IdleTimeoutType says something else than in the first call: nothing happens")
 		return s.LeaveStatus(StatusInvalidDeviceRequest)
 	}
-	i.systemManaged = system
-	s.assignIdle(dev, c)
+	i.systemManaged, i.canWake = system, c.IdleCaps == IdleCanWakeFromS0
+	s.assignIdle(dev, c, dx)
 	s.idleChanged(dev)
 	return s.LeaveStatus(StatusSuccess)
 }
@@ -135,22 +152,32 @@ func (c *IdleSettings) check() NTSTATUS {
 	return StatusSuccess
 }
 
+// timeout returns how long the device has to be idle, in nanoseconds. The power
+// framework asks for D3 as soon as it can, or after the hint; what the driver says
+// otherwise is not used.
+func (c *IdleSettings) timeout() uint64 {
+	switch {
+	case c.Size == IdleSettingsSize && c.IdleTimeoutType == SystemManagedIdleTimeout:
+		return systemIdleTimeout
+	case c.IdleTimeout == 0:
+		return defaultIdleTimeout * 1_000_000
+	}
+	return uint64(c.IdleTimeout) * 1_000_000
+}
+
 // assignIdle takes the settings over; the first time it makes the timer.
-func (s *Sys) assignIdle(dev id, c *IdleSettings) {
+func (s *Sys) assignIdle(dev id, c *IdleSettings, dx PowerState) {
 	i := &s.device(dev).idle
 	enabled := c.Enabled != False
 	if c.Enabled == UseDefault && c.UserControl == AllowUserControl && i.set {
 		enabled = i.enabled
 	}
 	i.enabled = enabled
-	i.dx = c.DxState
+	i.dx = dx
 	if i.dx == PowerDeviceMaximum {
 		i.dx = PowerDeviceD3
 	}
-	i.timeout = c.IdleTimeout
-	if i.timeout == 0 {
-		i.timeout = defaultIdleTimeout
-	}
+	i.timeout = c.timeout()
 	if c.Size != idleSettingsSize7 && c.PowerUpIdleDeviceOnSystemWake != UseDefault {
 		i.powerUpOnWake = c.PowerUpIdleDeviceOnSystemWake == True
 	}
@@ -167,9 +194,11 @@ func (s *Sys) assignIdle(dev id, c *IdleSettings) {
 	s.f.m.SetName(i.kdpc, name+" idle DPC")
 }
 
-// WdfDeviceAssignSxWakeSettings says that the device can wake the system. The
-// hardware of a scenario cannot: STATUS_POWER_STATE_INVALID, after the checks of
-// the settings. IRQL <= DISPATCH_LEVEL (fxdeviceapi.cpp, fxpkgpnp.cpp).
+// WdfDeviceAssignSxWakeSettings says that the device can wake the system: when that
+// goes to sleep, the device goes to DxState, armed for wake (WAKE-7). For a device
+// that cannot signal wake it is STATUS_POWER_STATE_INVALID, after the checks of the
+// settings. No child of a scenario can be armed, so that what is said about children
+// changes nothing. IRQL <= DISPATCH_LEVEL (fxdeviceapi.cpp, fxpkgpnp.cpp).
 func (s *Sys) WdfDeviceAssignSxWakeSettings(h WDFDEVICE, c *WakeSettings) NTSTATUS {
 	s.Enter(svcWdfDeviceAssignSxWakeSettings, uint64(h))
 	dev := s.lookup(h, TypeDevice)
@@ -183,19 +212,39 @@ func (s *Sys) WdfDeviceAssignSxWakeSettings(h WDFDEVICE, c *WakeSettings) NTSTAT
 		c.UserControl < DoNotAllowUserControl || c.UserControl > AllowUserControl, !valid(c.Enabled):
 		return s.LeaveStatus(StatusInvalidParameter)
 	}
-	return s.LeaveStatus(s.refuseWake(dev, c.DxState))
+	deepest, st := s.deepestWake(dev, c.DxState)
+	if st.Failed() {
+		return s.LeaveStatus(st)
+	}
+	w := &s.device(dev).wake
+	enabled := c.Enabled != False
+	if c.Enabled == UseDefault && c.UserControl == AllowUserControl && w.set {
+		enabled = w.enabled
+	}
+	w.set, w.enabled, w.dx = true, enabled, c.DxState
+	if w.dx == PowerDeviceMaximum {
+		w.dx = deepest
+	}
+	return s.LeaveStatus(StatusSuccess)
 }
 
-// refuseWake is what comes of settings that need a device that can signal wake from
-// dx, if not from the deepest state that its capabilities name.
-func (s *Sys) refuseWake(dev id, dx PowerState) NTSTATUS {
-	deepest := s.device(dev).deviceWake
+// deepestWake returns the deepest state from which a device can signal wake:
+// STATUS_POWER_STATE_INVALID if there is none, or if dx is deeper.
+func (s *Sys) deepestWake(dev id, dx PowerState) (PowerState, NTSTATUS) {
+	d := s.device(dev)
+	able := d.parent == 0 && s.f.pnpManager != nil && s.f.pnpManager.CanWake(d.location)
+	deepest := d.deviceWake
+	if deepest == PowerDeviceInvalid && able {
+		deepest = PowerDeviceD3
+	}
 	if deepest < PowerDeviceD1 || deepest > PowerDeviceD3 || dx != PowerDeviceMaximum && dx > deepest {
 		s.pnpNote(dev, "the device cannot signal wake")
-		return StatusPowerStateInvalid
+		return 0, StatusPowerStateInvalid
 	}
-	s.Unsupported("devices that wake: the driver has said that its device can (WdfDeviceSetPowerCapabilities)")
-	return StatusPowerStateInvalid
+	if !able {
+		s.Unsupported("a device that wakes although its bus does not know how: the driver has said that it can (WdfDeviceSetPowerCapabilities)")
+	}
+	return deepest, StatusSuccess
 }
 
 // DevicePowerCapabilitiesSize is the size of WDF_DEVICE_POWER_CAPABILITIES in bytes.

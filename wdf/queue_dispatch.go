@@ -246,7 +246,7 @@ func (s *Sys) present(q queueID, r requestID) {
 	case row.typ.transfers() && row.length() == 0 && !p.zeroLength:
 		s.finish(r, StatusSuccess)
 	default:
-		row.presented = true
+		row.presented, row.handler = true, c
 		queue, request := uint64(p.object.handle()), uint64(row.object.handle())
 		args := []uint64{queue, request}
 		switch role {

@@ -310,8 +310,8 @@ func TestIOQ12Removal(t *testing.T) {
 	})
 }
 
-// Surprise removal in D0: the queues stop first; requests that come meanwhile
-// wait, and then they are refused (PWR-7).
+// Surprise removal in D0: the queues stop as for a power-down; requests that come
+// meanwhile wait, and then they are refused (PWR-7).
 func TestPWR7SurpriseRemoval(t *testing.T) {
 	var x *ioBench
 	d := driver{pnp: func(b *bench, s *wdf.Sys, name string) wdf.NTSTATUS {
@@ -328,11 +328,31 @@ func TestPWR7SurpriseRemoval(t *testing.T) {
 		x.sendReads(2)
 		x.forget()
 		x.do(func(s *wdf.Sys) { s.SurpriseRemove(x.bench.device) })
-		x.want("SurpriseRemoval stop1(1) SelfManagedIoSuspend D0ExitPreInterruptsDisabled D0Exit ReleaseHardware SelfManagedIoFlush SelfManagedIoCleanup")
+		x.want("SurpriseRemoval SelfManagedIoSuspend stop1(1) D0ExitPreInterruptsDisabled D0Exit ReleaseHardware SelfManagedIoFlush SelfManagedIoCleanup")
 		x.wantEnd(1, wdf.StatusDeviceRemoved)
 		x.wantEnd(2, wdf.StatusCancelled)
 		x.wantEnd(3, wdf.StatusCancelled)
 		x.wantEnd(4, wdf.StatusInvalidDeviceState)
+	})
+}
+
+// A request that the driver keeps through the power-down of a surprise removal is
+// told of again when the queue is purged: EvtIoStop with Suspend in D0, with Purge
+// after EvtDeviceReleaseHardware (PWR-7, CON-20).
+func TestPWR7KeptThroughSurpriseRemoval(t *testing.T) {
+	stop := func(x *ioBench, s *wdf.Sys, r wdf.WDFREQUEST, n int, flags uint32) {
+		if flags == wdf.RequestStopActionSuspend {
+			s.WdfRequestStopAcknowledge(r, false)
+		} else {
+			s.WdfRequestComplete(r, wdf.StatusDeviceRemoved)
+		}
+	}
+	ioScenario(t, driver{}, []queueSpec{{stop: stop}}, func(x *ioBench) {
+		x.sendReads(1)
+		x.forget()
+		x.do(func(s *wdf.Sys) { s.SurpriseRemove(x.bench.device) })
+		x.want("SurpriseRemoval SelfManagedIoSuspend stop1(1) D0ExitPreInterruptsDisabled D0Exit ReleaseHardware stop1(2) SelfManagedIoFlush SelfManagedIoCleanup")
+		x.wantEnd(1, wdf.StatusDeviceRemoved)
 	})
 }
 

@@ -84,15 +84,19 @@ type request struct {
 	// The request.
 	queue                queueID // whose it is, 0: none yet
 	queueLink, ownerLink requestLink
-	fromQueue            bool // the queue is to be told of its end
-	owned                bool // the driver has it: it was presented or retrieved
-	inCaller             bool // EvtIoInCallerContext has it
-	presented            bool // it was so once: the callbacks of its attributes count
-	completed            bool // its end has begun
-	cancelled            bool // the framework knows that it is cancelled
-	marked               bool // WdfRequestMarkCancelable
-	unmarkFailed         bool // WdfRequestUnmarkCancelable returned STATUS_CANCELLED
-	cancelTold           bool // EvtRequestCancel or EvtIoCanceledOnQueue was called
+	fromQueue            bool     // the queue is to be told of its end
+	owned                bool     // the driver has it: it was presented or retrieved
+	inCaller             bool     // EvtIoInCallerContext has it
+	presented            bool     // it was so once: the callbacks of its attributes count
+	handler              Callback // to which it was presented, for reports
+	toldNoQueue          uint32   // activation that was told that it has no queue any more, for reports
+	formerBuffer         uint64   // that it had until it was completed, for reports
+	formerIRP            uint64   // the same
+	completed            bool     // its end has begun
+	cancelled            bool     // the framework knows that it is cancelled
+	marked               bool     // WdfRequestMarkCancelable
+	unmarkFailed         bool     // WdfRequestUnmarkCancelable returned STATUS_CANCELLED
+	cancelTold           bool     // EvtRequestCancel or EvtIoCanceledOnQueue was called
 	cancelCallback       Callback
 	heldAtMark           [2]uint64  // spin locks that were held by WdfRequestMarkCancelable
 	stopTold             bool       // EvtIoStop was called and has no answer
@@ -125,8 +129,7 @@ func (f *Framework) requestName(r requestID) string {
 // formerRequest returns the request behind a handle, also if the request object
 // is gone; 0 if the handle never was one of a request.
 func (f *Framework) formerRequest(h WDFREQUEST) requestID {
-	n := (uint64(h) ^ handleMask) - objectBase
-	if i := n >> 6; n&63 == 0 && i > 0 && i < uint64(len(f.objects)) && f.objects[i].typ == TypeRequest {
+	if i := f.former(h); f.objects[i].typ == TypeRequest {
 		return requestID(f.objects[i].index)
 	}
 	return 0
@@ -143,7 +146,54 @@ func (s *Sys) request(h WDFREQUEST) requestID {
 
 func (s *Sys) requestGone(h WDFREQUEST, rule, clause, text string) {
 	s.Stop(kernel.Finding{Code: 0x10D, Params: [4]uint64{5, uint64(h), uint64(TypeRequest)}, Rule: rule, Clause: clause,
-		Text: s.f.m.NameOf(uint64(h)) + " " + text})
+		About: s.f.completedAbout(s.f.formerRequest(h)), Text: s.f.m.NameOf(uint64(h)) + " " + text})
+}
+
+// completedAbout is what uses of a request after its completion are about, and
+// completions by two: who has a request of this callback, and until when.
+func (f *Framework) completedAbout(r requestID) string {
+	return "completed request|" + f.handlerName(r)
+}
+
+// subject is what a use of a block that belonged to a request is about, "" for
+// other blocks.
+func (f *Framework) subject(block uint64) string {
+	for i := range f.requests {
+		row := &f.requests[i]
+		mine := block == row.formerBuffer || block == row.formerIRP
+		for n := f.objects[row.object].contexts; n != 0 && row.object != 0; n = f.contexts[n].next {
+			mine = mine || f.contexts[n].addr == block
+		}
+		if mine {
+			return f.completedAbout(requestID(i))
+		}
+	}
+	return ""
+}
+
+// handlerName names the callback that got a request.
+func (f *Framework) handlerName(r requestID) string {
+	if c := f.requests[r].handler; c != 0 {
+		return f.m.NameOf(uint64(c))
+	}
+	return "not presented by a callback"
+}
+
+// completionBreak is verifierBreak for a request that is or may be completed by
+// somebody else.
+func (s *Sys) completionBreak(r requestID, rule, clause, text string) {
+	s.breakWith(kernel.Finding{Rule: rule, Clause: clause, Text: text, About: s.f.completedAbout(r)})
+}
+
+// PendingHandlers names the callbacks whose requests the driver has.
+func (f *Framework) PendingHandlers() []string {
+	var list []string
+	for i := range f.requests {
+		if row := &f.requests[i]; row.owned && !row.completed && row.phase != requestDone {
+			list = append(list, f.handlerName(requestID(i)))
+		}
+	}
+	return list
 }
 
 // verifyOwned checks that the driver has a request. If not, the framework's
@@ -165,7 +215,11 @@ func (s *Sys) verifyOwned(r requestID, verb string) NTSTATUS {
 	if !s.f.m.Profile().FrameworkVerifier {
 		s.Stop(kernel.Finding{Rule: "InvalidReqAccess", Clause: "IOQ-10", Text: text + "; Windows would damage its lists of requests"})
 	}
-	s.verifierBreak("InvalidReqAccess", "IOQ-10", "%s", text)
+	if row.completed {
+		s.completionBreak(r, "InvalidReqAccess", "IOQ-10", text)
+	} else {
+		s.verifierBreak("InvalidReqAccess", "IOQ-10", "%s", text)
+	}
 	return StatusInvalidDeviceRequest
 }
 
@@ -185,7 +239,7 @@ func (s *Sys) verifyAlive(r requestID, routine string) bool {
 	if !s.f.requests[r].completed {
 		return true
 	}
-	s.verifierBreak("InvalidReqAccess", "IOQ-10", "%s for %s, which is completed already", routine, s.f.requestName(r))
+	s.completionBreak(r, "InvalidReqAccess", "IOQ-10", fmt.Sprintf("%s for %s, which is completed already", routine, s.f.requestName(r)))
 	return false
 }
 
@@ -282,7 +336,11 @@ func (s *Sys) WdfRequestGetRequestorMode(h WDFREQUEST) uint8 {
 // after its end. IRQL <= DISPATCH_LEVEL.
 func (s *Sys) WdfRequestGetIoQueue(h WDFREQUEST) (queue WDFQUEUE) {
 	s.Enter(svcWdfRequestGetIoQueue, uint64(h))
-	if row := &s.f.requests[s.request(h)]; row.queue != 0 && !row.completed {
+	row := &s.f.requests[s.request(h)]
+	switch {
+	case row.completed:
+		row.toldNoQueue = s.ActivationID()
+	case row.queue != 0:
 		queue = s.f.queues[row.queue].object.handle()
 	}
 	s.Leave(trace.Hex, uint64(queue))

@@ -119,6 +119,7 @@ func (s *Sys) freeBuffers(r requestID) {
 	}
 	if row.systemBuffer != 0 {
 		f.m.SetName(row.systemBuffer, "the buffer of "+f.requestName(r)+", which is completed: rule BufAfterReqCompleted")
+		row.formerBuffer = row.systemBuffer
 		s.FreeBlock(row.systemBuffer)
 	}
 	s.FreeMDL(row.systemMDL)

@@ -70,11 +70,11 @@ func (s *Sys) verifyCompletion(r requestID, status NTSTATUS) {
 	switch {
 	case !row.marked || row.cancelTold:
 	case row.unmarkFailed:
-		s.verifierBreak("CompleteCanceledReq", "IOQ-9", "%s is completed although WdfRequestUnmarkCancelable has returned STATUS_CANCELLED: "+
-			"EvtRequestCancel will be called and completes it", f.requestName(r))
+		s.completionBreak(r, "CompleteCanceledReq", "IOQ-9", f.requestName(r)+" is completed although WdfRequestUnmarkCancelable has returned "+
+			"STATUS_CANCELLED: EvtRequestCancel will be called and completes it")
 	default:
-		s.verifierBreak("ReqNotCanceledLocal", "IOQ-10", "%s is completed while it is marked cancelable: EvtRequestCancel may complete it, too; "+
-			"call WdfRequestUnmarkCancelable before", f.requestName(r))
+		s.completionBreak(r, "ReqNotCanceledLocal", "IOQ-10", f.requestName(r)+" is completed while it is marked cancelable: EvtRequestCancel may "+
+			"complete it, too; call WdfRequestUnmarkCancelable before")
 	}
 	limit, checked := row.outputLength, true
 	switch row.typ {

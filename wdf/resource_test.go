@@ -181,8 +181,7 @@ func TestWDFI34Rebalance(t *testing.T) {
 		}
 		b.forget()
 		messages = false
-		raw, translated := b.resources()
-		b.do(func(s *wdf.Sys) { b.status("Rebalance", s.Rebalance(b.device, raw, translated), wdf.StatusSuccess) })
+		b.do(func(s *wdf.Sys) { b.status("Rebalance", s.Rebalance(b.device, b.resources), wdf.StatusSuccess) })
 		const down = "disable1 flush1 disconnect1 disable0 flush0 disconnect0 "
 		b.wantSteps("QueryStop SelfManagedIoSuspend D0ExitPreInterruptsDisabled " + down + "D0Exit ReleaseHardware " +
 			"PrepareHardware D0Entry connect0 enable0 D0EntryPostInterruptsEnabled SelfManagedIoRestart")

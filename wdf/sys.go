@@ -89,7 +89,6 @@ type Framework struct {
 
 	configSpace ConfigSpace // nil: none
 	pnpManager  PnpManager  // nil: none
-	dropped     func()      // see OnDropped
 	lower       func(LowerRequest) LowerAnswer
 
 	onConnection func(s *Sys, h WDFINTERRUPT, connected bool) // nil: nobody asks
@@ -108,6 +107,8 @@ func NewFramework(m *kernel.Machine) *Framework {
 	f.files = make([]file, 1)
 	f.registerThunks()
 	m.Attach(f)
+	m.SetNamer(contextNames{f})
+	m.SetSubjects(f.subject)
 	return f
 }
 
@@ -131,12 +132,17 @@ func (s *Sys) Framework() *Framework { return s.f }
 // goes on as the source does after the break (VER-6). With the verifier off it
 // is a line in the trace.
 func (s *Sys) verifierBreak(rule, clause, format string, args ...any) {
-	text := fmt.Sprintf(format, args...)
+	s.breakWith(kernel.Finding{Rule: rule, Clause: clause, Text: fmt.Sprintf(format, args...)})
+}
+
+// breakWith is verifierBreak with a finding.
+func (s *Sys) breakWith(f kernel.Finding) {
 	if s.f.m.Profile().FrameworkVerifier {
-		s.Report(kernel.Finding{Rule: rule, Clause: clause, Text: text, Break: true})
+		f.Break = true
+		s.Report(f)
 		return
 	}
-	s.note(trace.Note, rule, "%s", text)
+	s.note(trace.Note, f.Rule, "%s", f.Text)
 }
 
 // levelBreak does the IRQL check of a routine that checks itself when the

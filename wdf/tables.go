@@ -50,6 +50,7 @@ type tables struct {
 
 	driverObject uint64 // DRIVER_OBJECT, 0: nobody asked for it
 	pnpBusy      bool   // the PnP manager is at work
+	sleep        uint64 // KEVENT of AwaitWake, 0: nobody has called that yet
 }
 
 func (t *tables) clone() tables {
@@ -93,6 +94,7 @@ func (t *tables) clone() tables {
 
 		driverObject: t.driverObject,
 		pnpBusy:      t.pnpBusy,
+		sleep:        t.sleep,
 	}
 }
 

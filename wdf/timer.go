@@ -46,7 +46,8 @@ type timer struct {
 	ktimer   uint64
 	kdpc     uint64
 	period   uint32
-	passive  bool // the callback runs in a work item
+	delay    uint32 // tolerable, in milliseconds
+	passive  bool   // the callback runs in a work item
 
 	runningDown    bool  // its disposal has begun
 	stopAgain      bool  // it was started while a Stop waited
@@ -89,7 +90,7 @@ func (s *Sys) WdfTimerCreate(c *TimerConfig, a *ObjectAttributes) (WDFTIMER, NTS
 	if st.Failed() {
 		return 0, s.LeaveStatus(st)
 	}
-	return s.addTimer(timer{parent: parent, serial: serial, callback: c.EvtTimerFunc, period: c.Period, passive: passive}, a).handle(),
+	return s.addTimer(timer{parent: parent, serial: serial, callback: c.EvtTimerFunc, period: c.Period, delay: c.TolerableDelay, passive: passive}, a).handle(),
 		s.LeaveStatus(StatusSuccess)
 }
 
@@ -183,7 +184,7 @@ func (s *Sys) WdfTimerStart(h WDFTIMER, due int64) bool {
 	}
 	object := t.object
 	s.f.objects[object].references++ // the callback may delete it
-	was := s.SetTimer(t.ktimer, kernel.Timeout{Limited: true, Ticks: due}, t.period, t.kdpc)
+	was := s.SetTimer(t.ktimer, kernel.Timeout{Limited: true, Ticks: due, Tolerance: uint64(t.delay) * 1_000_000}, t.period, t.kdpc)
 	if t = &s.f.timers[n]; t.stopThread != 0 {
 		t.stopAgain = true
 	}

@@ -65,7 +65,7 @@ func (s *Sys) wakeAndWait(n int32) uint64 {
 	in.wake, in.wakeClaimed = wakeWaking, false
 	name := f.m.NameOf(uint64(in.object.handle()))
 	s.note(trace.Framework, name, "asks for D0")
-	f.m.QueueWork(uint64(in.device.handle()), "wake", f.thunks.wake, kernel.Args{uint64(in.device)})
+	f.wakeDevice(in.device)
 	s.SetPosition(2)
 	if s.WaitFor(in.wakeEvent, kernel.After(wakeTimeout)) == StatusTimeout {
 		s.verifierBreak("wake interrupt stuck", "WAKE-6", "the service routine of %s has waited for D0 for 60 seconds, and goes on waiting", name)
@@ -73,21 +73,6 @@ func (s *Sys) wakeAndWait(n int32) uint64 {
 		s.WaitFor(in.wakeEvent, kernel.Forever)
 	}
 	return boolValue(f.interrupts[n].wakeClaimed)
-}
-
-// wakeWork is the routine of the work item in which the power policy brings a device
-// to D0: (number of the device object).
-func (s *Sys) wakeWork(a kernel.Args) uint64 {
-	dev := id(a[0])
-	s.lockPower(dev)
-	if d := s.device(dev); d.pnp == pnpStarted && d.power != PowerDeviceD0 {
-		d.asleep = false
-		s.returnToD0(dev)
-	}
-	s.unlockPower(dev)
-	s.idleChanged(dev)
-	s.parentChanged(dev)
-	return 0
 }
 
 // wakeInterrupts calls do for the wake interrupts of a device.

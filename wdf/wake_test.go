@@ -161,7 +161,7 @@ func TestWAKE4DuringThePowerDown(t *testing.T) {
 
 // EvtDeviceD0Entry fails: the waiting service routine is let go without
 // EvtInterruptIsr, and the interrupt is disabled and disconnected (WAKE-5, litmus
-// L-70 b).
+// L-70 b). The device has failed.
 func TestWAKE5FailedWake(t *testing.T) {
 	fail := false
 	d := wakeDevice(false)
@@ -172,11 +172,12 @@ func TestWAKE5FailedWake(t *testing.T) {
 		return wdf.StatusSuccess
 	}
 	b, line := wakeBench(t, d, true)
+	b.f.SetPnpManager(&manager{})
 	fail = true
 	b.forget()
 	b.pulse(line)
 	b.run()
-	b.wantSteps("D0Entry disable0 flush0 disconnect0")
+	b.wantSteps("D0Entry disable0 flush0 disconnect0 SurpriseRemoval ReleaseHardware SelfManagedIoFlush SelfManagedIoCleanup")
 	b.wantFindings()
 }
 

@@ -36,6 +36,10 @@ soon as it is found.
 A .sys file for which there is no scenario runs on unknown hardware: what its
 registers read and when it interrupts are decisions like the others.
 
+A mistake is one finding, in however many routines it is noticed; the list at the
+end names them. "Minor" are accesses to memory without order on one processor,
+where each is a single instruction; they do not count for the exit code.
+
 The same seed and number of runs give the same findings. A search that finds
 nothing has not shown that there is nothing: the last lines say what it covered.
 Ctrl-C ends it with the full report.
@@ -95,7 +99,7 @@ harmless: IDENTITY -- REASON, where * in the identity stands for anything.`,
 	f.StringVar(&strategy, "strategy", "auto", "auto, random, bounded, exhaustive or dpor (exhaustive with partial-order reduction)")
 	f.IntVar(&o.Preemptions, "preemptions", 1, "with --strategy bounded: how often a processor that could go on may have to wait")
 	f.IntVar(&o.Interrupts, "interrupts", 1, "with --strategy bounded: how many events may come at any time")
-	f.StringVar(&faults, "fault", "", "what can go wrong around the driver: alloc, cancel, remove, with commas between them")
+	f.StringVar(&faults, "fault", "", "what can go wrong around the driver: alloc, cancel, remove, timers, with commas between them")
 	addProfile(cmd, &profile)
 	f.IntVar(&o.Workers, "workers", 1, "machines that run at the same time")
 	f.StringVar(&suppress, "suppress", "", "file with findings that are known to be harmless, and why")
@@ -307,7 +311,7 @@ func (out *exploreOutput) coverage(r *dirql.ExploreReport, took time.Duration) {
 	fmt.Fprintln(w, covered(r))
 	n := 0
 	for _, d := range r.Discoveries {
-		if d.Suppressed == "" {
+		if d.Suppressed == "" && !d.Finding.Minor {
 			n++
 		}
 	}
@@ -321,13 +325,33 @@ func (out *exploreOutput) coverage(r *dirql.ExploreReport, took time.Duration) {
 			fmt.Fprintf(w, "  suppressed: %s (in %d runs; %s): %s\n", d.Finding.Title, d.Count, d.Identity, d.Suppressed)
 			continue
 		}
-		fmt.Fprintf(w, "  %d. %s (%s)\n", i+1, d.Finding.Title, seen(d))
+		if d.Finding.Minor {
+			fmt.Fprintf(w, "  minor: %s (%s): each is one instruction, on one processor\n", headline(d), seen(d))
+			continue
+		}
+		fmt.Fprintf(w, "  %d. %s (%s)\n", i+1, headline(d), seen(d))
+		for _, v := range d.Variants {
+			fmt.Fprintf(w, "     also seen as: %s (in %d runs)\n", v.Text, v.Runs)
+		}
 	}
 	for _, s := range out.suppress {
 		if !slices.ContainsFunc(r.Discoveries, func(d *dirql.Discovery) bool { return s.Matches(d.Identity) }) {
 			fmt.Fprintf(w, "  not seen, though suppressed: %s\n", s.Pattern)
 		}
 	}
+}
+
+// headline is the title of a finding, with the rule that it breaks or with what
+// does not end.
+func headline(d *dirql.Discovery) string {
+	f := &d.Finding
+	if what, ok := strings.CutPrefix(d.Identity, "hang|"); ok {
+		return "hang: " + what
+	}
+	if f.Code == 0 || f.Rule == "" {
+		return f.Title
+	}
+	return f.Title + ": " + f.Rule
 }
 
 // seen says in which runs a finding was seen.
@@ -343,7 +367,7 @@ func exitOfExploration(r *dirql.ExploreReport) error {
 	code := exitClean
 	for _, d := range r.Discoveries {
 		switch {
-		case d.Suppressed != "":
+		case d.Suppressed != "", d.Finding.Minor:
 		case d.Finding.Unsupported:
 			return exitCode(exitUnsupported)
 		default:

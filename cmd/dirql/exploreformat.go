@@ -44,6 +44,38 @@ type explorationFound struct {
 	Interrupts  int      `json:"interrupts"`
 	Replay      string   `json:"replay,omitempty"`
 	Suppressed  string   `json:"suppressed,omitempty"`
+	Minor       bool     `json:"minor,omitempty"`
+
+	Accesses []explorationAccess  `json:"accesses,omitempty"` // of a data race
+	Proof    string               `json:"proof,omitempty"`
+	Variants []explorationVariant `json:"also_seen_as,omitempty"`
+}
+
+type explorationAccess struct {
+	Text  string   `json:"text"`
+	CPU   int      `json:"cpu"`
+	IRQL  uint8    `json:"irql"`
+	Locks []string `json:"locks,omitempty"`
+	Stack []string `json:"stack"`
+}
+
+func accessesJSON(f *dirql.Finding) (list []explorationAccess) {
+	for _, a := range f.Accesses {
+		list = append(list, explorationAccess{a.Text, a.Processor, a.IRQL, a.Locks, a.Stack})
+	}
+	return list
+}
+
+type explorationVariant struct {
+	Text string `json:"text"`
+	Runs int    `json:"runs"`
+}
+
+func variantsJSON(d *dirql.Discovery) (list []explorationVariant) {
+	for _, v := range d.Variants {
+		list = append(list, explorationVariant{v.Text, v.Runs})
+	}
+	return list
 }
 
 func (out *exploreOutput) json(w io.Writer, r *dirql.ExploreReport) error {
@@ -54,7 +86,8 @@ func (out *exploreOutput) json(w io.Writer, r *dirql.ExploreReport) error {
 		j.Findings = append(j.Findings, explorationFound{Title: f.Title, Text: f.Text, Rule: f.Rule, Clause: f.Clause, BugCheck: f.Code,
 			Unsupported: f.Unsupported, Identity: d.Identity, Source: f.Source, Line: f.Line, Stack: f.Stack, Runs: d.Count, FirstRun: d.Run + 1,
 			Strategy: d.Strategy, Deviations: d.Replay.Deviations(), Preemptions: d.Preemptions, Interrupts: d.Interrupts,
-			Replay: out.paths[d.Identity], Suppressed: d.Suppressed})
+			Replay: out.paths[d.Identity], Suppressed: d.Suppressed, Minor: f.Minor,
+			Accesses: accessesJSON(f), Proof: f.Adjacent.String(), Variants: variantsJSON(d)})
 	}
 	return writeIndented(w, j)
 }
@@ -98,6 +131,9 @@ func (out *exploreOutput) writeJUnit(w io.Writer, r *dirql.ExploreReport) error 
 	class := "dirql." + fileName(r.Scenario)
 	for _, d := range r.Discoveries {
 		c := junitCase{Class: class, Name: d.Finding.Title, Output: "identity: " + d.Identity}
+		for _, v := range d.Variants {
+			c.Output += fmt.Sprintf("\nalso seen as: %s (in %d runs)", v.Text, v.Runs)
+		}
 		if path := out.paths[d.Identity]; path != "" {
 			c.Output += "\nagain: dirql replay " + path
 		}
@@ -105,6 +141,8 @@ func (out *exploreOutput) writeJUnit(w io.Writer, r *dirql.ExploreReport) error 
 		switch {
 		case d.Suppressed != "":
 			c.Skipped, s.Skipped = &junitMessage{Message: d.Suppressed}, s.Skipped+1
+		case d.Finding.Minor:
+			c.Output += "\nminor: " + d.Finding.Text
 		case d.Finding.Unsupported:
 			c.Error, s.Errors = m, s.Errors+1
 		default:
@@ -204,7 +242,7 @@ func (out *exploreOutput) writeSARIF(w io.Writer, r *dirql.ExploreReport) error 
 func sarifOf(d *dirql.Discovery) sarifResult {
 	f := &d.Finding
 	x := sarifResult{RuleID: ruleID(f), Level: "error", Message: sarifText{f.Title + ": " + f.Text}, Fingerprints: map[string]string{"dirql/v1": d.Identity}}
-	if f.Unsupported {
+	if f.Unsupported || f.Minor {
 		x.Level = "note"
 	}
 	var at sarifLocation

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -36,14 +35,14 @@ outcomes that the documented model allows. dirql litmus runs every schedule of
 every test and compares; so it does with what its detectors report of the runs
 (data races, lost work, lost events, lost wakeups). With an id it also prints the test and a timeline for
 each outcome: L-01 answers "what if my ISR interrupts the DPC and queues it
-again?". With --binary the programs of the tests of groups A to C are routines
-of KMDF drivers: a.sys, b.sys and c.sys, made from drivers/litmus.`,
+again?". With --binary the programs of the tests are routines of KMDF drivers,
+one for each group: a.sys to j.sys, made from drivers/litmus.`,
 		Example: "  dirql litmus\n  dirql litmus --list\n  dirql litmus L-01\n  dirql litmus L-12 L-12/spinlock --verbose\n  dirql litmus --binary L-12",
 		RunE: func(cmd *cobra.Command, ids []string) error {
 			if err := o.output.check(); err != nil {
 				return err
 			}
-			tests, err := o.chosenTests(ids)
+			tests, err := chosenTests(ids)
 			if err != nil {
 				return err
 			}
@@ -62,22 +61,18 @@ of KMDF drivers: a.sys, b.sys and c.sys, made from drivers/litmus.`,
 	o.output.addTo(cmd)
 	cmd.Flags().BoolVar(&o.list, "list", false, "list the tests and run none")
 	cmd.Flags().BoolVar(&o.source, "source", true, "print the text of each test that is named")
-	cmd.Flags().BoolVar(&o.binary, "binary", false, "run the tests as driver binaries (groups A to C)")
+	cmd.Flags().BoolVar(&o.binary, "binary", false, "run the tests as driver binaries")
 	cmd.Flags().BoolVar(&o.unmerged, "unmerged", false, "run every schedule to its end, also from states that were met before: slow, and endless where a driver polls")
 	cmd.Flags().IntVar(&o.runs, "runs", 0, "bound on the number of runs for each test; 0: none")
 	return cmd
 }
 
 // chosenTests returns the tests with these ids, a number standing for itself
-// only; no ids mean all tests, of those that there are as binaries with that
-// option.
-func (o *litmusOptions) chosenTests(ids []string) ([]*litmus.Test, error) {
+// only; no ids mean all tests.
+func chosenTests(ids []string) ([]*litmus.Test, error) {
 	all, err := litmus.Catalogue()
 	if err != nil {
 		panic("BUG: " + err.Error())
-	}
-	if o.binary {
-		all = slices.DeleteFunc(all, func(t *litmus.Test) bool { return drivers.Driver(t.Group()) == nil })
 	}
 	if len(ids) == 0 {
 		return all, nil
@@ -91,7 +86,7 @@ func (o *litmusOptions) chosenTests(ids []string) ([]*litmus.Test, error) {
 			}
 		}
 		if !found {
-			return nil, fmt.Errorf("there is no litmus test %s%s; dirql litmus --list%s shows what there is", id, o.form("as a driver binary"), o.form("--binary"))
+			return nil, fmt.Errorf("there is no litmus test %s; dirql litmus --list shows what there is", id)
 		}
 	}
 	return chosen, nil
@@ -102,14 +97,6 @@ func listTests(w io.Writer, tests []*litmus.Test) error {
 		fmt.Fprintf(w, "%-28s %s\n", t.ID, t.Title)
 	}
 	return nil
-}
-
-// form returns a blank and what is said of binaries, "" without that option.
-func (o *litmusOptions) form(text string) string {
-	if o.binary {
-		return " " + text
-	}
-	return ""
 }
 
 // driver returns the driver that has the programs of a test, nil if the test

@@ -126,7 +126,9 @@ func exitOf(r *dirql.Report) error {
 		if f.Unsupported {
 			return exitCode(exitUnsupported)
 		}
-		code = exitFindings
+		if !f.Minor {
+			code = exitFindings
+		}
 	}
 	if code == exitClean {
 		return nil

@@ -66,6 +66,24 @@ func Power() *dirql.Scenario {
 	})
 }
 
+// Rebalance is a scenario in which the device is stopped while requests are under
+// way, and started again with other resources: first other messages, then its line.
+func Rebalance() *dirql.Scenario {
+	s := base("edu-rebalance", "the device of the example driver gets other resources with requests under way", dirql.Phase{
+		Name: "other addresses and messages", Applications: []dirql.Application{
+			{Name: "factorial.exe", Run: func(a *dirql.App) { wantFactorial(a, 6, 720) }},
+		},
+		System: func(s *dirql.System) { s.Rebalance(dirql.Resources{}) },
+	}, dirql.Phase{
+		Name: "the line instead of messages", Applications: []dirql.Application{
+			{Name: "factorial.exe", Run: func(a *dirql.App) { wantFactorial(a, 7, 5040) }},
+		},
+		System: func(s *dirql.System) { s.Rebalance(dirql.Resources{Line: true}) },
+	})
+	s.Device.Messages = true
+	return s
+}
+
 // Unplug is a scenario in which the device is taken out while a request is
 // under way.
 func Unplug() *dirql.Scenario {

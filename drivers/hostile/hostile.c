@@ -68,6 +68,10 @@ DriverEntry(IN PDRIVER_OBJECT DriverObject, IN PUNICODE_STRING RegistryPath)
     *(volatile int *)&constant = 6;
 #elif defined(BUG_TRAP)
     __builtin_trap();
+#elif defined(BUG_X87)
+    __asm__ volatile("fldpi");
+#elif defined(BUG_AVX)
+    __asm__ volatile("vpaddd %ymm1, %ymm2, %ymm3");
 #elif defined(BUG_DIVIDE)
     return 5 / zero;
 #elif defined(BUG_DEAD_EVENT)

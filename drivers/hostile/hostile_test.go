@@ -47,6 +47,25 @@ func TestHostileDrivers(t *testing.T) {
 	}
 }
 
+// An instruction that is not executed stops the run with its bytes, its text, its
+// symbol and its address.
+func TestUnknownInstructions(t *testing.T) {
+	for file, text := range map[string]string{
+		"testdata/x87.sys": "the instruction D9 EB (fldpi st0) at x87!DriverEntry (0xFFFFF80000",
+		"testdata/avx.sys": "(AVX) at avx!DriverEntry (0xFFFFF80000",
+	} {
+		s := edu.Scenario()
+		var err error
+		if s.Driver, err = dirql.LoadDriver(file); err != nil {
+			t.Fatal(err)
+		}
+		r, err := s.Run(dirql.Options{})
+		if err != nil || len(r.Findings) != 1 || !r.Findings[0].Unsupported || !strings.Contains(r.Findings[0].Text, text) {
+			t.Errorf("%s: %v, %+v", file, err, r.Findings)
+		}
+	}
+}
+
 // A driver file that is cut off or changed is an error or runs; dirql does not
 // panic or hang.
 func TestDamagedFiles(t *testing.T) {

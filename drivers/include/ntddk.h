@@ -757,4 +757,24 @@ typedef struct _SCATTER_GATHER_LIST {
     SCATTER_GATHER_ELEMENT Elements[];
 } SCATTER_GATHER_LIST;
 
+/* ---- Wake ---- */
+
+#define STATUS_POWER_STATE_INVALID      ((NTSTATUS)0xC00002D3)
+#define CM_RESOURCE_INTERRUPT_WAKE_HINT 32
+
+/* ---- String I/O: one instruction for all elements ---- */
+
+#define DIRQL_PORT_BUFFER(Instruction, Register, Port, Buffer, Count) \
+    ({ \
+        PVOID buffer_ = (Buffer); \
+        ULONG64 count_ = (Count); \
+        __asm__ volatile("rep " Instruction : "+" Register(buffer_), "+c"(count_) : "d"((USHORT)(ULONG_PTR)(Port)) : "memory"); \
+    })
+#define READ_PORT_BUFFER_UCHAR(Port, Buffer, Count)   DIRQL_PORT_BUFFER("insb", "D", Port, Buffer, Count)
+#define READ_PORT_BUFFER_USHORT(Port, Buffer, Count)  DIRQL_PORT_BUFFER("insw", "D", Port, Buffer, Count)
+#define READ_PORT_BUFFER_ULONG(Port, Buffer, Count)   DIRQL_PORT_BUFFER("insl", "D", Port, Buffer, Count)
+#define WRITE_PORT_BUFFER_UCHAR(Port, Buffer, Count)  DIRQL_PORT_BUFFER("outsb", "S", Port, Buffer, Count)
+#define WRITE_PORT_BUFFER_USHORT(Port, Buffer, Count) DIRQL_PORT_BUFFER("outsw", "S", Port, Buffer, Count)
+#define WRITE_PORT_BUFFER_ULONG(Port, Buffer, Count)  DIRQL_PORT_BUFFER("outsl", "S", Port, Buffer, Count)
+
 #endif

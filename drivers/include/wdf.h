@@ -262,4 +262,14 @@ FORCEINLINE VOID WDF_DEVICE_PNP_CAPABILITIES_INIT(PWDF_DEVICE_PNP_CAPABILITIES C
     };
 }
 
+/* ---- Power references ---- */
+
+#if KMDF_VERSION_MINOR >= 15
+#define WdfDeviceStopIdle(Device, WaitForD0) WdfDeviceStopIdleActual(Device, WaitForD0, NULL, __LINE__, (PCHAR) __FILE__)
+#define WdfDeviceResumeIdle(Device)          WdfDeviceResumeIdleActual(Device, NULL, __LINE__, (PCHAR) __FILE__)
+#else
+#define WdfDeviceStopIdle   WdfDeviceStopIdleNoTrack
+#define WdfDeviceResumeIdle WdfDeviceResumeIdleNoTrack
+#endif
+
 #endif

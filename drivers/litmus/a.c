@@ -23,55 +23,63 @@ QueueDpcIsr(
 {
     BOOLEAN r;
 
-    UNREFERENCED_PARAMETER(MessageID);
     r = WdfInterruptQueueDpcForIsr(Interrupt);
     LitmusOut("r", r);
     return TRUE;
 }
 
-/* A DPC routine that does not do much. */
+/* ---- L-01: the ISR interrupts the running DPC and queues it again ---- */
+
 static VOID
-WorkDpc(
+L01Dpc(
     IN WDFINTERRUPT Interrupt,
     IN WDFOBJECT Device
     )
 {
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(Device);
     work = work + 1;
+    LitmusUntil("I.calls == 2"); /* DPC#1 does not return before the second interrupt */
 }
-
-/* ---- L-01: the ISR interrupts the running DPC and queues it again ---- */
 
 static VOID
 L01Thread(
     IN PVOID Context
     )
 {
-    UNREFERENCED_PARAMETER(Context);
     LitmusInterrupt("I", 0); /* the first interrupt: DPC#1 starts when this ISR returns */
     after = work;            /* code below DISPATCH_LEVEL */
 }
 
 static NTSTATUS
-L01(
-    IN WDFDEVICE Device
+L01Setup(
+    IN WDFDEVICE Device,
+    IN PFN_WDF_INTERRUPT_DPC Dpc
     )
 {
     LITMUS_VARIABLE(work);
     LITMUS_VARIABLE(after);
     LitmusThread(0, L01Thread, NULL);
-    return CreateInterrupt(Device, QueueDpcIsr, WorkDpc, FALSE);
+    return CreateInterrupt(Device, QueueDpcIsr, Dpc, FALSE);
 }
 
+static NTSTATUS L01(IN WDFDEVICE Device) { return L01Setup(Device, L01Dpc); }
+
 /* ---- L-02: the same with the ISR on another processor ---- */
+
+static VOID
+L02Dpc(
+    IN WDFINTERRUPT Interrupt,
+    IN WDFOBJECT Device
+    )
+{
+    LitmusUntil("count(r) == 2"); /* DPC#1 does not return before WdfInterruptQueueDpcForIsr has, on P1 */
+}
 
 static NTSTATUS
 L02(
     IN WDFDEVICE Device
     )
 {
-    return CreateInterrupt(Device, QueueDpcIsr, WorkDpc, FALSE);
+    return CreateInterrupt(Device, QueueDpcIsr, L02Dpc, FALSE);
 }
 
 /* ---- L-03: n interrupts while a spin lock is held: one DPC ---- */
@@ -98,14 +106,33 @@ L03(
     IN ULONG_PTR Interrupts
     )
 {
-    KeInitializeSpinLock(&S);
-    LITMUS_VARIABLE(S);
+    CreateKernelSpinLock(&S, "S");
     LitmusThread(0, L03Thread, (PVOID)Interrupts);
-    return CreateInterrupt(Device, QueueDpcIsr, WorkDpc, FALSE);
+    return CreateInterrupt(Device, QueueDpcIsr, EmptyInterruptDpc, FALSE);
 }
 
 static NTSTATUS L03_n2(IN WDFDEVICE Device) { return L03(Device, 2); }
 static NTSTATUS L03_n3(IN WDFDEVICE Device) { return L03(Device, 3); }
+
+/* ---- L-05: an interrupt during each of the first k runs ---- */
+
+/* Run j of the first k waits for its interrupt, which is call j + 1. */
+static VOID
+L05Dpc(
+    IN PCSTR Interrupted
+    )
+{
+    work = work + 1;
+    LitmusUntil(Interrupted);
+}
+
+static VOID L05Dpc_k1(IN WDFINTERRUPT Interrupt, IN WDFOBJECT Device) { L05Dpc("I.calls > D.runs or D.runs > 1"); }
+static VOID L05Dpc_k2(IN WDFINTERRUPT Interrupt, IN WDFOBJECT Device) { L05Dpc("I.calls > D.runs or D.runs > 2"); }
+static VOID L05Dpc_k3(IN WDFINTERRUPT Interrupt, IN WDFOBJECT Device) { L05Dpc("I.calls > D.runs or D.runs > 3"); }
+
+static NTSTATUS L05_k1(IN WDFDEVICE Device) { return L01Setup(Device, L05Dpc_k1); }
+static NTSTATUS L05_k2(IN WDFDEVICE Device) { return L01Setup(Device, L05Dpc_k2); }
+static NTSTATUS L05_k3(IN WDFDEVICE Device) { return L01Setup(Device, L05Dpc_k3); }
 
 /* ---- L-06: queued on P0, interrupt on P1 ---- */
 
@@ -116,7 +143,6 @@ L06Thread(
 {
     KIRQL irql;
 
-    UNREFERENCED_PARAMETER(Context);
     KeRaiseIrql(DISPATCH_LEVEL, &irql);
     LitmusInterrupt("I", 0); /* isr@P0 queues the DPC on P0 */
     LitmusSetupDone();
@@ -130,7 +156,7 @@ L06(
     )
 {
     LitmusThread(0, L06Thread, NULL);
-    return CreateInterrupt(Device, QueueDpcIsr, WorkDpc, FALSE);
+    return CreateInterrupt(Device, QueueDpcIsr, EmptyInterruptDpc, FALSE);
 }
 
 /* ---- L-07: a DPC queues itself ---- */
@@ -143,11 +169,7 @@ L07Dpc(
     IN PVOID SystemArgument2
     )
 {
-    UNREFERENCED_PARAMETER(Context);
-    UNREFERENCED_PARAMETER(SystemArgument1);
-    UNREFERENCED_PARAMETER(SystemArgument2);
-    work = work + 1;
-    if (work == 1) { /* in the first run only */
+    if (LitmusObserve("D.runs") == 1) { /* in the first run only */
         BOOLEAN r = KeInsertQueueDpc(Dpc, NULL, NULL);
         LitmusOut("r", r);
     }
@@ -158,7 +180,6 @@ L07Thread(
     IN PVOID Context
     )
 {
-    UNREFERENCED_PARAMETER(Context);
     KeInsertQueueDpc(&D, NULL, NULL);
 }
 
@@ -167,9 +188,7 @@ L07(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
-    KeInitializeDpc(&D, L07Dpc, NULL);
-    LITMUS_VARIABLE(D);
+    CreateKdpc(&D, "D", L07Dpc, NULL);
     LitmusThread(0, L07Thread, NULL);
     return STATUS_SUCCESS;
 }
@@ -182,7 +201,6 @@ L08Isr(
     IN ULONG MessageID
     )
 {
-    UNREFERENCED_PARAMETER(MessageID);
     n = n + 1; /* the ISR runs under the interrupt lock */
     WdfInterruptQueueDpcForIsr(Interrupt);
     return TRUE;
@@ -196,7 +214,6 @@ L08Dpc(
 {
     LONG64 m;
 
-    UNREFERENCED_PARAMETER(Device);
     WdfInterruptAcquireLock(Interrupt);
     m = n;
     n = 0;
@@ -224,7 +241,6 @@ L09Isr(
     IN ULONG MessageID
     )
 {
-    UNREFERENCED_PARAMETER(MessageID);
     status = READ_REGISTER_ULONG64(CAUSE);
     WdfInterruptQueueDpcForIsr(Interrupt);
     return TRUE;
@@ -236,8 +252,6 @@ L09Dpc(
     IN WDFOBJECT Device
     )
 {
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(Device);
     LitmusOut("handled", status);
 }
 
@@ -262,7 +276,6 @@ L10Isr(
     IN ULONG MessageID
     )
 {
-    UNREFERENCED_PARAMETER(MessageID);
     WRITE_REGISTER_ULONG64(RING_IE, 0);
     WdfInterruptQueueDpcForIsr(Interrupt);
     return TRUE;
@@ -275,7 +288,7 @@ L10Empty(VOID)
     while (READ_REGISTER_ULONG64(RING_COUNT) > 0) {
         READ_REGISTER_ULONG64(RING_POP);
     }
-    if (LitmusObserve("RING", "arrived") == 1) {
+    if (LitmusObserve("RING.arrived") == 1) {
         LitmusArrive("RING");
     }
 }
@@ -286,8 +299,6 @@ L10Dpc(
     IN WDFOBJECT Device
     )
 {
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(Device);
     L10Empty();
     WRITE_REGISTER_ULONG64(RING_IE, 1);
 }
@@ -299,7 +310,6 @@ L10FixedDpc(
     IN WDFOBJECT Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
     L10Empty();
     WRITE_REGISTER_ULONG64(RING_IE, 1);
     if (READ_REGISTER_ULONG64(RING_COUNT) > 0) {
@@ -314,8 +324,6 @@ L10LoopDpc(
     IN WDFOBJECT Device
     )
 {
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(Device);
     do {
         L10Empty();
         WRITE_REGISTER_ULONG64(RING_IE, 1);
@@ -334,7 +342,6 @@ L11Isr(
     IN ULONG MessageID
     )
 {
-    UNREFERENCED_PARAMETER(MessageID);
     work = work + 1;
     if (flag == 0) {
         flag = 1;
@@ -349,8 +356,6 @@ L11Dpc(
     IN WDFOBJECT Device
     )
 {
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(Device);
     InterlockedExchange64(&work, 0); /* takes all work at once */
     flag = 0;                        /* as the last step, without a lock */
 }
@@ -362,7 +367,6 @@ L11NoFlagIsr(
     IN ULONG MessageID
     )
 {
-    UNREFERENCED_PARAMETER(MessageID);
     work = work + 1;
     WdfInterruptQueueDpcForIsr(Interrupt);
     return TRUE;
@@ -374,8 +378,6 @@ L11NoFlagDpc(
     IN WDFOBJECT Device
     )
 {
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(Device);
     InterlockedExchange64(&work, 0);
 }
 
@@ -386,8 +388,6 @@ L11ClearFirstDpc(
     IN WDFOBJECT Device
     )
 {
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(Device);
     flag = 0;
     InterlockedExchange64(&work, 0);
 }
@@ -416,9 +416,8 @@ L12Dpc(
     IN WDFOBJECT Device
     )
 {
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(Device);
     c = c + 1; /* ADD to memory without LOCK: a load and a store for other processors */
+    LitmusUntil("count(r) == 2"); /* as L-02 */
 }
 
 static VOID
@@ -427,11 +426,10 @@ L12SpinLockDpc(
     IN WDFOBJECT Device
     )
 {
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(Device);
     KeAcquireSpinLockAtDpcLevel(&S);
     c = c + 1;
     KeReleaseSpinLockFromDpcLevel(&S);
+    LitmusUntil("count(r) == 2");
 }
 
 static VOID
@@ -440,9 +438,8 @@ L12InterlockedDpc(
     IN WDFOBJECT Device
     )
 {
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(Device);
     InterlockedIncrement64(&c);
+    LitmusUntil("count(r) == 2");
 }
 
 static NTSTATUS
@@ -453,8 +450,7 @@ L12Setup(
     )
 {
     if (!AutomaticSerialization) {
-        KeInitializeSpinLock(&S);
-        LITMUS_VARIABLE(S);
+        CreateKernelSpinLock(&S, "S");
     }
     LITMUS_VARIABLE(c);
     return CreateInterrupt(Device, QueueDpcIsr, Dpc, AutomaticSerialization);
@@ -475,13 +471,11 @@ L13Dpc(
 {
     WDFREQUEST request = current;
 
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(Device);
     if (request != NULL) {
-        WdfRequestComplete(request, STATUS_SUCCESS);
-        LitmusCompleted(request);
+        CompleteRequest(request);
         current = NULL;
     }
+    LitmusUntil("count(r) == 2"); /* as L-02 */
 }
 
 /* The request of the test comes before it begins; the driver keeps it. */
@@ -494,10 +488,6 @@ L13EvtIoDeviceControl(
     IN ULONG IoControlCode
     )
 {
-    UNREFERENCED_PARAMETER(Queue);
-    UNREFERENCED_PARAMETER(OutputBufferLength);
-    UNREFERENCED_PARAMETER(InputBufferLength);
-    UNREFERENCED_PARAMETER(IoControlCode);
     current = Request;
     LitmusObject("R", (ULONG_PTR)Request);
 }
@@ -526,9 +516,9 @@ const LITMUS_TEST Tests[] = {
     {"L-02", L02},
     {"L-03", L03_n2},
     {"L-03/n3", L03_n3},
-    {"L-05", L01}, /* the test differs in its steps only: an interrupt during each of the first runs */
-    {"L-05/k2", L01},
-    {"L-05/k3", L01},
+    {"L-05", L05_k1},
+    {"L-05/k2", L05_k2},
+    {"L-05/k3", L05_k3},
     {"L-06", L06},
     {"L-07", L07},
     {"L-08", L08},
@@ -546,7 +536,7 @@ const LITMUS_TEST Tests[] = {
     {"L-12", L12},
     {"L-12/spinlock", L12_spinlock},
     {"L-12/interlocked", L12_interlocked},
-    {"L-12/serialized", L12_serialized},
+    {"L-12/serialized", L12_serialized, &Serialized},
     {"L-13", L13},
-    {NULL, NULL},
+    {NULL},
 };

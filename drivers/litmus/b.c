@@ -11,16 +11,6 @@ static KDPC D;            /* of most tests */
 static KDPC E;            /* the DPC in which L-18 makes its call */
 static WDFDPC FrameworkD; /* the WDFDPC D of L-18/b and its variants */
 
-static NTSTATUS
-CreateDpc(
-    IN PKDEFERRED_ROUTINE Routine
-    )
-{
-    KeInitializeDpc(&D, Routine, NULL);
-    LITMUS_VARIABLE(D);
-    return STATUS_SUCCESS;
-}
-
 /* ---- L-15: KeRemoveQueueDpc races with the drain of the queue ---- */
 
 static VOID
@@ -31,10 +21,6 @@ L15Dpc(
     IN PVOID SystemArgument2
     )
 {
-    UNREFERENCED_PARAMETER(Dpc);
-    UNREFERENCED_PARAMETER(Context);
-    UNREFERENCED_PARAMETER(SystemArgument1);
-    UNREFERENCED_PARAMETER(SystemArgument2);
     work = work + 1;
 }
 
@@ -60,7 +46,6 @@ L15Remove(
 {
     BOOLEAN c;
 
-    UNREFERENCED_PARAMETER(Context);
     LitmusSetupDone();
     c = KeRemoveQueueDpc(&D);
     LitmusOut("c", c);
@@ -74,15 +59,14 @@ L15RemoveAndLook(
 {
     BOOLEAN c;
 
-    UNREFERENCED_PARAMETER(Context);
     LitmusSetupDone();
     c = KeRemoveQueueDpc(&D);
     LitmusOut("c", c);
     if (c) {
         LitmusMark("removed");
-    } else if (LitmusObserve("D", "runs") == 0) {
+    } else if (LitmusObserve("D.runs") == 0) {
         LitmusMark("pending"); /* dequeued, about to start */
-    } else if (LitmusObserve("D", "active")) {
+    } else if (LitmusObserve("D.active")) {
         LitmusMark("active");
     } else {
         LitmusMark("finished");
@@ -97,7 +81,8 @@ L15Setup(
     LITMUS_VARIABLE(work);
     LitmusThread(0, Remove, NULL);
     LitmusThread(1, QueueAndLower, &D);
-    return CreateDpc(L15Dpc);
+    CreateKdpc(&D, "D", L15Dpc, NULL);
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS
@@ -105,7 +90,6 @@ L15(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
     return L15Setup(L15Remove);
 }
 
@@ -114,7 +98,6 @@ L15_state(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
     return L15Setup(L15RemoveAndLook);
 }
 
@@ -128,8 +111,6 @@ L16Dpc(
     IN PVOID SystemArgument2
     )
 {
-    UNREFERENCED_PARAMETER(Dpc);
-    UNREFERENCED_PARAMETER(Context);
     LitmusOut("args", (LONG64)SystemArgument1);
     LitmusOut("args", (LONG64)SystemArgument2);
 }
@@ -156,9 +137,9 @@ L16(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
     LitmusThread(0, L16Thread, NULL);
-    return CreateDpc(L16Dpc);
+    CreateKdpc(&D, "D", L16Dpc, NULL);
+    return STATUS_SUCCESS;
 }
 
 static NTSTATUS
@@ -166,9 +147,9 @@ L16_removed(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
     LitmusThread(0, L16Thread, &D);
-    return CreateDpc(L16Dpc);
+    CreateKdpc(&D, "D", L16Dpc, NULL);
+    return STATUS_SUCCESS;
 }
 
 /* ---- L-18: a flush in a DPC (driver bug) ---- */
@@ -178,7 +159,6 @@ L18Thread(
     IN PVOID Context
     )
 {
-    UNREFERENCED_PARAMETER(Context);
     KeInsertQueueDpc(&E, NULL, NULL);
 }
 
@@ -190,10 +170,6 @@ L18FlushDpc(
     IN PVOID SystemArgument2
     )
 {
-    UNREFERENCED_PARAMETER(Dpc);
-    UNREFERENCED_PARAMETER(Context);
-    UNREFERENCED_PARAMETER(SystemArgument1);
-    UNREFERENCED_PARAMETER(SystemArgument2);
     KeFlushQueuedDpcs();
 }
 
@@ -208,15 +184,12 @@ L18CancelDpc(
 {
     BOOLEAN c;
 
-    UNREFERENCED_PARAMETER(Dpc);
-    UNREFERENCED_PARAMETER(SystemArgument1);
-    UNREFERENCED_PARAMETER(SystemArgument2);
     if (Context != NULL) {
         WdfDpcEnqueue(FrameworkD); /* it cannot start before this DPC returns */
     }
     c = WdfDpcCancel(FrameworkD, TRUE);
     LitmusOut("c", c);
-    LitmusOut("q", LitmusObserve("D", "queued"));
+    LitmusOut("q", LitmusObserve("D.queued"));
 }
 
 static VOID
@@ -224,7 +197,6 @@ L18EvtDpc(
     IN WDFDPC Dpc
     )
 {
-    UNREFERENCED_PARAMETER(Dpc);
 }
 
 static VOID
@@ -233,8 +205,7 @@ L18CreateE(
     IN PVOID Context
     )
 {
-    KeInitializeDpc(&E, Routine, Context);
-    LITMUS_VARIABLE(E);
+    CreateKdpc(&E, "E", Routine, Context);
     LitmusThread(0, L18Thread, NULL);
 }
 
@@ -243,7 +214,6 @@ L18a(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
     L18CreateE(L18FlushDpc, NULL);
     return STATUS_SUCCESS;
 }
@@ -253,19 +223,7 @@ L18CreateD(
     IN WDFDEVICE Device
     )
 {
-    WDF_DPC_CONFIG config;
-    WDF_OBJECT_ATTRIBUTES attributes;
-    NTSTATUS status;
-
-    WDF_DPC_CONFIG_INIT(&config, L18EvtDpc);
-    config.AutomaticSerialization = FALSE;
-    WDF_OBJECT_ATTRIBUTES_INIT(&attributes);
-    attributes.ParentObject = Device;
-    status = WdfDpcCreate(&config, &attributes, &FrameworkD);
-    if (NT_SUCCESS(status)) {
-        LitmusObject("D", (ULONG_PTR)FrameworkD);
-    }
-    return status;
+    return CreateDpc(Device, "D", L18EvtDpc, FALSE, &FrameworkD);
 }
 
 static NTSTATUS
@@ -309,9 +267,6 @@ L19Dpc(
 {
     L19_BLOCK *block = Context;
 
-    UNREFERENCED_PARAMETER(Dpc);
-    UNREFERENCED_PARAMETER(SystemArgument1);
-    UNREFERENCED_PARAMETER(SystemArgument2);
     (void)block->Context; /* it reads its context during the whole run */
     (void)block->Context;
 }
@@ -356,9 +311,8 @@ L19Setup(
         return STATUS_INSUFFICIENT_RESOURCES;
     }
     Block->Context = 7;
-    KeInitializeDpc(&Block->D, L19Dpc, Block);
     LitmusObject("B", (ULONG_PTR)Block);
-    LitmusObject("D", (ULONG_PTR)&Block->D);
+    CreateKdpc(&Block->D, "D", L19Dpc, Block);
     LitmusObject("context", (ULONG_PTR)&Block->Context);
     LitmusThread(0, Free, Block);
     LitmusThread(1, QueueAndLower, &Block->D);
@@ -370,7 +324,6 @@ L19(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
     return L19Setup(L19Thread);
 }
 
@@ -379,7 +332,6 @@ L19_fixed(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
     return L19Setup(L19FixedThread);
 }
 
@@ -397,5 +349,5 @@ const LITMUS_TEST Tests[] = {
     {"L-19", L19},
     {"L-19/no-driver-verifier", L19},
     {"L-19/fixed", L19_fixed},
-    {NULL, NULL},
+    {NULL},
 };

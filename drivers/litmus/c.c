@@ -19,10 +19,6 @@ EmptyDpc(
     IN PVOID SystemArgument2
     )
 {
-    UNREFERENCED_PARAMETER(Dpc);
-    UNREFERENCED_PARAMETER(Context);
-    UNREFERENCED_PARAMETER(SystemArgument1);
-    UNREFERENCED_PARAMETER(SystemArgument2);
 }
 
 /* ---- L-20: the order that importance makes ---- */
@@ -35,9 +31,6 @@ L20Dpc(
     IN PVOID SystemArgument2
     )
 {
-    UNREFERENCED_PARAMETER(Dpc);
-    UNREFERENCED_PARAMETER(SystemArgument1);
-    UNREFERENCED_PARAMETER(SystemArgument2);
     LitmusMark(Context);
 }
 
@@ -48,7 +41,6 @@ L20Thread(
 {
     KIRQL irql;
 
-    UNREFERENCED_PARAMETER(Context);
     KeRaiseIrql(DISPATCH_LEVEL, &irql);
     KeInsertQueueDpc(&M1, NULL, NULL);
     KeInsertQueueDpc(&H1, NULL, NULL);
@@ -65,9 +57,8 @@ L20Create(
     IN KDPC_IMPORTANCE Importance
     )
 {
-    KeInitializeDpc(Dpc, L20Dpc, (PVOID)Name);
+    CreateKdpc(Dpc, Name, L20Dpc, (PVOID)Name);
     KeSetImportanceDpc(Dpc, Importance);
-    LitmusObject(Name, (ULONG_PTR)Dpc);
 }
 
 static NTSTATUS
@@ -75,7 +66,6 @@ L20(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
     L20Create(&M1, "M1", MediumImportance);
     L20Create(&H1, "H1", HighImportance);
     L20Create(&L1, "L1", LowImportance);
@@ -95,8 +85,6 @@ L22Isr(
 {
     LONG64 x, y;
 
-    UNREFERENCED_PARAMETER(Interrupt);
-    UNREFERENCED_PARAMETER(MessageID);
     LITMUS_CHECK(KeInsertQueueDpc(&D, NULL, NULL) == TRUE);
     x = started; /* has D started? */
     LitmusOut("x", x);
@@ -114,10 +102,6 @@ L22Dpc(
     IN PVOID SystemArgument2
     )
 {
-    UNREFERENCED_PARAMETER(Dpc);
-    UNREFERENCED_PARAMETER(Context);
-    UNREFERENCED_PARAMETER(SystemArgument1);
-    UNREFERENCED_PARAMETER(SystemArgument2);
     started = TRUE;
 }
 
@@ -126,10 +110,9 @@ L22(
     IN WDFDEVICE Device
     )
 {
-    KeInitializeDpc(&D, L22Dpc, NULL);
+    CreateKdpc(&D, "D", L22Dpc, NULL);
     KeSetImportanceDpc(&D, HighImportance);
     KeSetTargetProcessorDpc(&D, 1);
-    LITMUS_VARIABLE(D);
     LITMUS_VARIABLE(started);
     LITMUS_VARIABLE(work);
     return CreateInterrupt(Device, L22Isr, NULL, FALSE);
@@ -145,10 +128,6 @@ L23Dpc(
     IN PVOID SystemArgument2
     )
 {
-    UNREFERENCED_PARAMETER(Dpc);
-    UNREFERENCED_PARAMETER(Context);
-    UNREFERENCED_PARAMETER(SystemArgument1);
-    UNREFERENCED_PARAMETER(SystemArgument2);
     ran = TRUE;
 }
 
@@ -174,9 +153,8 @@ L23Setup(
     IN PVOID Busy
     )
 {
-    KeInitializeDpc(&L, L23Dpc, NULL);
+    CreateKdpc(&L, "L", L23Dpc, NULL);
     KeSetImportanceDpc(&L, LowImportance);
-    LITMUS_VARIABLE(L);
     LITMUS_VARIABLE(ran);
     LitmusThread(0, L23Thread, Busy);
     return STATUS_SUCCESS;
@@ -187,7 +165,6 @@ L23(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
     return L23Setup(NULL);
 }
 
@@ -196,7 +173,6 @@ L23_busy(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
     return L23Setup((PVOID)&ran);
 }
 
@@ -209,7 +185,6 @@ L74Thread(
 {
     KIRQL irql;
 
-    UNREFERENCED_PARAMETER(Context);
     KeRaiseIrql(DISPATCH_LEVEL, &irql);
     LITMUS_CHECK(KeInsertQueueDpc(&D, NULL, NULL) == TRUE);
     KeSetTargetProcessorDpc(&D, 1);
@@ -222,9 +197,7 @@ L74(
     IN WDFDEVICE Device
     )
 {
-    UNREFERENCED_PARAMETER(Device);
-    KeInitializeDpc(&D, EmptyDpc, NULL);
-    LITMUS_VARIABLE(D);
+    CreateKdpc(&D, "D", EmptyDpc, NULL);
     LitmusThread(0, L74Thread, NULL);
     return STATUS_SUCCESS;
 }
@@ -235,5 +208,5 @@ const LITMUS_TEST Tests[] = {
     {"L-23", L23},
     {"L-23/busy", L23_busy},
     {"L-74", L74},
-    {NULL, NULL},
+    {NULL},
 };

@@ -3,28 +3,27 @@ package litmus_test
 import (
 	"bytes"
 	"fmt"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	drivers "github.com/dirql/dirql/drivers/litmus"
 	"github.com/dirql/dirql/internal/litmus"
 	"github.com/dirql/dirql/internal/trace"
 )
 
-// tests returns the tests that there are as drivers: those of groups A to C.
-func tests(t *testing.T) (list []*litmus.Test) {
+// tests returns all tests: each is there as a driver.
+func tests(t *testing.T) []*litmus.Test {
 	t.Helper()
 	all, err := litmus.Catalogue()
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, lt := range all {
-		if lt.Group() <= "c" {
-			list = append(list, lt)
-		}
-	}
-	return list
+	return all
 }
 
 func find(t *testing.T, id string) *litmus.Test {
@@ -40,9 +39,7 @@ func find(t *testing.T, id string) *litmus.Test {
 // run searches all schedules of a driver.
 func run(t *testing.T, lt *litmus.Test, o litmus.Options) *litmus.Result {
 	t.Helper()
-	if o.Driver = drivers.Driver(lt.Group()); o.Driver == nil {
-		t.Fatalf("group %s has no driver", lt.Group())
-	}
+	o.Driver = drivers.Driver(lt.Group())
 	r, err := litmus.Run(lt, o)
 	if err != nil {
 		t.Fatal(err)
@@ -82,7 +79,7 @@ const judgedRuns = 200_000
 
 // Under every schedule, each driver has exactly the outcomes that the catalogue allows for its test, twice the same, and
 // those that need not be reached if the test in its own language reaches them; merging of equal states loses none; each
-// outcome can be replayed. All tests of groups A to C have a driver.
+// outcome can be replayed. All tests have a driver.
 func TestAllowedOutcomes(t *testing.T) {
 	for _, lt := range tests(t) {
 		t.Run(lt.ID+" "+strings.Join(lt.Clauses, " "), func(t *testing.T) {
@@ -147,6 +144,27 @@ func checkReplay(t *testing.T, lt *litmus.Test, o *litmus.Observed) {
 	}
 }
 
+// Each driver lists the tests of its group, all of them, in the order of the catalogue.
+func TestDriversListTheirTests(t *testing.T) {
+	row := regexp.MustCompile(`(?m)^    \{"(L-[^"]+)", `)
+	want, got := map[string][]string{}, map[string][]string{}
+	for _, lt := range tests(t) {
+		want[lt.Group()] = append(want[lt.Group()], lt.ID)
+	}
+	for group := range want {
+		source, err := os.ReadFile(group + ".c")
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range row.FindAllSubmatch(source, -1) {
+			got[group] = append(got[group], string(m[1]))
+		}
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("tests of the catalogue and rows of the drivers (-want +got):\n%s", diff)
+	}
+}
+
 // L-08 on one processor has few enough schedules for a search without merging.
 func TestOneProcessorWithoutMerging(t *testing.T) {
 	lt := *find(t, "L-08")
@@ -172,6 +190,12 @@ func TestWrongDrivers(t *testing.T) {
 		{"L-16", "L-16/removed", `not allowed: {runs = 1, args = "3 3"}`},
 		{"L-19/fixed", "L-19", "not allowed: {bugcheck 0xD5"},
 		{"L-18/b", "L-18/c", "not allowed: {c = F, q = F, finding = break}"},
+		{"L-28/fixed", "L-28/a", `not allowed: {finding = self-deadlock, seq = ""}`},
+		{"L-35/fixed", "L-35/b", "not allowed: {seq = locked, finding = self-deadlock}"},
+		{"L-40/a-fixed", "L-40/a", `not allowed: {seq = "read1 end1 read2", finding = self-deadlock}`},
+		{"L-46/timer-stopped", "L-46/timer", `forbidden (after the stop): {seq = "exit exited expiry", armed = F}`},
+		{"L-53/fixed", "L-53", "not allowed: {finding = storm"},
+		{"L-76/b", "L-76/b-device-scope", `not reached: {a = T, b = T, seq = "DA DB", rel = overlap}`},
 	} {
 		t.Run(c.id+" as "+c.as, func(t *testing.T) {
 			lt := *find(t, c.id)
@@ -209,7 +233,20 @@ func TestDisagreements(t *testing.T) {
 			}
 		})
 	}
-	lt := *find(t, "L-15")
+	if _, err := litmus.Run(find(t, "L-07"), litmus.Options{Driver: drivers.Driver("a"), Reduced: true}); err == nil {
+		t.Error("a reduced search of a driver")
+	}
+	lt := *find(t, "L-42/b")
+	lt.Objects = slices.Clone(lt.Objects)
+	for i := range lt.Objects {
+		if lt.Objects[i].Name == "R" {
+			lt.Objects[i].Name = "another"
+		}
+	}
+	if err := run(t, &lt, litmus.Options{}).Err(); err == nil || !strings.Contains(err.Error(), "send: argument 1 has to be a request") {
+		t.Errorf("a driver whose request nobody sends: %v", err)
+	}
+	lt = *find(t, "L-15")
 	lt.ID = "L-15/state"
 	if err := run(t, &lt, litmus.Options{}).Err(); err == nil || !strings.Contains(err.Error(), "LitmusMark: the test does not mark removed") {
 		t.Errorf("a driver that marks: %v", err)

@@ -80,6 +80,7 @@ func Load(f *wdf.Framework, file *pe.File, pdbName string, pdb []byte) (*Driver,
 	m.SetSymbols(d.symbol)
 	m.SetStackCheck(d.checkStack)
 	m.SetWhere(d.where)
+	m.SetNamer(d)
 	m.Attach(d)
 	return d, nil
 }

@@ -28,6 +28,9 @@ type guestCall struct {
 // home slots, 2 arguments, and what makes RSP 8 below a multiple of 16.
 const frameSize = 0x48
 
+// interruptFlag is IF in RFLAGS.
+const interruptFlag = 1 << 9
+
 // Execute implements kernel.Executor: it calls guest code at addr on the stack
 // of the thread, on top of what runs there, and returns RAX. The interpreter
 // stops before everything that is visible to others; the loop here lets the
@@ -35,6 +38,7 @@ const frameSize = 0x48
 func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 	c, w := d.enter(t, addr, a)
 	defer d.leave(t)
+	disabled := t.InterruptsDisabled()
 	for slices := 0; ; slices++ {
 		irql := t.IRQL()
 		c.CR8, c.StopPageable, c.ID = uint64(irql), irql >= kernel.DispatchLevel, uint32(t.Processor())
@@ -49,6 +53,9 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 		switch stop {
 		case x86.StopTrap:
 			if c.RIP == returnAddr {
+				if t.InterruptsDisabled() && !disabled {
+					t.Unsupported(d.m.NameOf(addr) + " returns with interrupts disabled (CLI)")
+				}
 				return c.R[x86.RAX]
 			}
 			if d.trap(t, c, w) {
@@ -126,6 +133,9 @@ func (d *Driver) enter(t *kernel.Thread, addr uint64, a kernel.Args) (*x86.CPU, 
 	c.TrapBase, c.TrapEnd, c.StopVisible = trapBase, trapEnd, true
 	c.SetPrivate(d.stacks[id]-stackSize, d.stacks[id])
 	c.RIP = addr
+	if t.InterruptsDisabled() {
+		c.SetFlags(c.Flags() &^ interruptFlag)
+	}
 	c.R[x86.RCX], c.R[x86.RDX], c.R[x86.R8], c.R[x86.R9] = a[0], a[1], a[2], a[3]
 	sp := top - frameSize
 	c.R[x86.RSP] = sp
@@ -224,7 +234,12 @@ func (d *Driver) privileged(t *kernel.Thread, c *x86.CPU) {
 	case o.Op == x86.ReadTSC:
 		t.Step()
 		c.Supply(t.Machine().Now())
+	case o.Op == x86.SetIF:
+		t.SetInterrupts(o.Value != 0)
+		c.Allow()
+	case o.Op == x86.FlushPage, o.Op == x86.FlushCache:
+		c.Allow() // nothing is cached
 	default:
-		t.Unsupported("the instruction " + o.Op.String() + " at " + t.Machine().NameOf(c.RIP))
+		t.Unsupported("the instruction " + o.Op.String() + " at " + d.site(c.RIP))
 	}
 }

@@ -11,7 +11,6 @@ import (
 
 // refused turns what the processor cannot do into what Windows does.
 func (d *Driver) refused(t *kernel.Thread, c *x86.CPU, stop x86.Stop) {
-	at := d.m.NameOf(c.RIP)
 	switch stop {
 	case x86.StopPageable:
 		d.pageable(t, c)
@@ -20,10 +19,19 @@ func (d *Driver) refused(t *kernel.Thread, c *x86.CPU, stop x86.Stop) {
 	case x86.StopException:
 		d.exception(t, c)
 	case x86.StopUnsupported:
-		t.Unsupported(fmt.Sprintf("the instruction % X at %s", c.Bytes, at))
+		text, n := x86.Text(c.Bytes, c.RIP)
+		t.Unsupported(fmt.Sprintf("the instruction % X (%s) at %s", c.Bytes[:n], text, d.site(c.RIP)))
 	default:
 		panic("BUG: stop " + stop.String())
 	}
+}
+
+// site is an address of code with its symbol, if it has one.
+func (d *Driver) site(rip uint64) string {
+	if at := fmt.Sprintf("0x%X", rip); d.m.NameOf(rip) != at {
+		return d.m.NameOf(rip) + " (" + at + ")"
+	}
+	return d.m.NameOf(rip)
 }
 
 // pageable is a touch of pageable memory at DISPATCH_LEVEL or above (IRQL-10).
@@ -61,6 +69,10 @@ func (d *Driver) overflow(t *kernel.Thread, addr uint64) bool {
 
 // fault reports an access or a fetch that cannot be done.
 func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
+	if f.Kind == mem.NotCanonical {
+		d.protection(t, c, f)
+		return
+	}
 	size := int(c.Access.Size)
 	if d.overflow(t, f.Addr) {
 		t.BugCheck(0x7F, [4]uint64{8, f.Addr}, "kernel stack", fmt.Sprintf(
@@ -83,6 +95,17 @@ func (d *Driver) fault(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
 	c.Allow()
 }
 
+// protection is an access or a jump to an address that is not canonical: no page
+// fault, but #GP, of which Windows knows no address, or #SS, which it cannot handle.
+func (d *Driver) protection(t *kernel.Thread, c *x86.CPU, f mem.Fault) {
+	text := fmt.Sprintf("%s of 0x%X: %s", f.Access, f.Addr, f.Kind)
+	if c.FaultException().Vector == x86.StackFault {
+		t.BugCheck(0x7F, [4]uint64{x86.StackFault}, "exception", text+"; RSP or RBP is wrong")
+	}
+	d.raise(t, c, kernel.Exception{Code: kernel.StatusAccessViolation, Address: c.RIP, Clause: "exception",
+		Text: text + ": a general protection fault", Params: []uint64{0, ^uint64(0)}})
+}
+
 // exceptions are those of the processor, as Windows names them.
 var exceptions = map[uint8]struct {
 	status kernel.NTSTATUS
@@ -91,11 +114,10 @@ var exceptions = map[uint8]struct {
 	x86.DivideError:   {kernel.StatusIntegerDivideByZero, "an integer is divided by zero, or the quotient is too large"},
 	x86.Debug:         {kernel.StatusSingleStep, "a single step"},
 	x86.Breakpoint:    {kernel.StatusBreakpoint, "a breakpoint, without a debugger"},
-	x86.InvalidOpcode: {kernel.StatusIllegalInstruction, "an illegal instruction (UD2)"},
+	x86.InvalidOpcode: {kernel.StatusIllegalInstruction, "an illegal instruction: UD2, or bytes that are none"},
 	x86.GeneralProtection: {kernel.StatusAccessViolation,
-		"a general protection fault: an address that is not canonical, or an operand that is not aligned"},
-	x86.FloatingPoint: {kernel.StatusFloatUnderflow, "an SSE floating-point exception"},
-	assertion:         {kernel.StatusAssertionFailure, "an assertion of the driver failed (NT_ASSERT)"},
+		"a general protection fault: an operand is not aligned, or a register gets a value that it cannot have"},
+	assertion: {kernel.StatusAssertionFailure, "an assertion of the driver failed (NT_ASSERT)"},
 }
 
 // assertion is INT 2Ch, which DbgRaiseAssertionFailure is.
@@ -108,9 +130,12 @@ func (d *Driver) exception(t *kernel.Thread, c *x86.CPU) {
 		code := c.R[x86.RCX] & 0xFFFFFFFF
 		t.BugCheck(0x139, [4]uint64{code}, "fail fast", fmt.Sprintf("the driver stops itself with fast-fail code %d", code))
 	}
+	if e.Vector == x86.FloatingPoint { // the kernel handles those of applications only
+		t.BugCheck(0x7F, [4]uint64{x86.FloatingPoint}, "exception", "an SSE floating-point exception that MXCSR does not mask")
+	}
 	x, known := exceptions[e.Vector]
 	if !known {
-		t.Unsupported(fmt.Sprintf("interrupt 0x%X (INT n) at %s", e.Vector, d.m.NameOf(c.RIP)))
+		t.Unsupported(fmt.Sprintf("interrupt 0x%X (INT n) at %s", e.Vector, d.site(c.RIP)))
 	}
 	raised := kernel.Exception{Code: x.status, Address: c.RIP, Clause: "exception", Text: x.text}
 	if e.Vector == x86.GeneralProtection {

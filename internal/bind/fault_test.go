@@ -20,6 +20,12 @@ const (
 	codeRecurse  = "\xE8\xFB\xFF\xFF\xFF"         // call itself
 	codeInt80    = "\xCD\x80"
 	codeHalt     = "\xF4"
+	codeFlush    = "\x0F\x01\x39\x0F\x09\xC3"                         // invlpg [rcx]; wbinvd; ret
+	codeDisable  = "\xFA\x9C\x59\x0F\xBA\xE1\x09\x72\xFE\xFB\xC3"     // cli; pushf; pop rcx; bt ecx, 9; jc itself; sti; ret
+	codeDisabled = "\xFA\xC3"                                         // cli; ret
+	codeSSE      = "\x6A\x00\x0F\xAE\x14\x24\x0F\x57\xC0\x0F\x5E\xC0" // push 0; ldmxcsr [rsp]; xorps xmm0, xmm0; divps xmm0, xmm0
+	codeStack    = "\x48\x89\xCC\x50"                                 // mov rsp, rcx; push rax
+	codeAligned  = "\x0F\x28\x41\x01"                                 // movaps xmm0, [rcx+1]
 )
 
 // executed runs machine code with an argument at a level and returns its
@@ -48,6 +54,7 @@ func TestFaults(t *testing.T) {
 	const wild = 0xFFFFF800_7FFFF000
 	nowhere := func(*kernel.Thread) uint64 { return wild }
 	none := func(*kernel.Thread) uint64 { return 0 }
+	notCanonical := func(*kernel.Thread) uint64 { return 1 << 60 }
 	const rip, any = ^uint64(0), ^uint64(1)
 	r := newColdRig(t)
 	r.keep(t)
@@ -71,6 +78,11 @@ func TestFaults(t *testing.T) {
 		{"behind a block", codeWrite, 0, behind, 0xD6, [4]uint64{any, 1, rip}},
 		{"pageable data at DISPATCH_LEVEL", codeRead, 2, paged, 0xD1, [4]uint64{any, 2, 0, rip}},
 		{"write to pageable data at DISPATCH_LEVEL", codeWrite, 2, paged, 0xD1, [4]uint64{any, 2, 1, rip}},
+		{"not canonical", codeRead, 0, notCanonical, 0x7E, [4]uint64{0xC0000005, rip, any, any}},
+		{"jump to what is not canonical", codeJump, 0, notCanonical, 0x7E, [4]uint64{0xC0000005, rip, any, any}},
+		{"not canonical, through the stack segment", codeStack, 0, notCanonical, 0x7F, [4]uint64{0xC}},
+		{"not aligned", codeAligned, 0, block, 0x7E, [4]uint64{0xC0000005, rip, any, any}},
+		{"SSE exception", codeSSE, 0, none, 0x7F, [4]uint64{0x13}},
 		{"divide", codeDivide, 0, none, 0x7E, [4]uint64{0xC0000094, any, any, any}},
 		{"UD2", codeUD2, 0, none, 0x7E, [4]uint64{0xC000001D, rip, any, any}},
 		{"INT 3", codeInt3, 0, none, 0x7E, [4]uint64{0x80000003, any, any, any}},
@@ -98,18 +110,38 @@ func TestFaults(t *testing.T) {
 	}
 }
 
+// String port I/O comes to the bus element by element, with a port that nothing
+// answers: ones.
+func TestStringPorts(t *testing.T) {
+	r := newColdRig(t)
+	r.bus(t)
+	r.keep(t)
+	const code = "\x48\x89\xCF\xB9\x03\x00\x00\x00\xBA\x34\x12\x00\x00" + // mov rdi, rcx; mov ecx, 3; mov edx, 1234h
+		"\xF3\x6C" + // rep insb
+		"\x48\x8D\x77\xFD\xB1\x03\xF3\x6E" + // lea rsi, [rdi-3]; mov cl, 3; rep outsb
+		"\x8B\x47\xFD\xC3" // mov eax, [rdi-3]; ret
+	var at uint64
+	_, why := r.executed(t, code, 0, func(th *kernel.Thread) uint64 {
+		at = th.AllocatePool(false, 64, kernel.PoolTag("Test"))
+		return at
+	})
+	if v, _ := r.m.Mem.Load(at, 8); why != kernel.Done || v != 0xFFFFFF || len(r.m.Findings()) != 0 {
+		t.Errorf("%s, %v, memory 0x%X", why, r.m.Findings(), v)
+	}
+}
+
 // Reads and writes that are allowed are done, and instructions that dirql does
 // not have stop the run by name.
 func TestNoFaults(t *testing.T) {
 	r := newColdRig(t)
 	r.keep(t)
 	block := func(th *kernel.Thread) uint64 { return th.AllocatePool(false, 8, kernel.PoolTag("Test")) }
-	for _, code := range []string{codeRead, codeWrite} {
+	for _, code := range []string{codeRead, codeWrite, codeFlush, codeDisable} {
 		if _, why := r.executed(t, code, 2, block); why != kernel.Done || len(r.m.Findings()) != 0 {
 			t.Errorf("%s, %v", why, r.m.Findings())
 		}
 	}
-	for _, code := range []string{codeInt80, codeHalt} {
+	for _, code := range []string{codeInt80, codeHalt, codeDisabled} {
 		if _, why := r.executed(t, code, 0, block); why != kernel.Stopped || !r.m.Findings()[0].Unsupported {
 			t.Errorf("%s, %v", why, r.m.Findings())
 		}

@@ -43,6 +43,6 @@ func (d *Driver) checkStack(t *kernel.Thread, addr uint64) {
 	if addr >= live {
 		return
 	}
-	t.Stop(kernel.Finding{Rule: "use after return", Clause: "kernel stack", Text: fmt.Sprintf("0x%X is on the stack of the thread %s, "+
+	t.Stop(kernel.Finding{Rule: "use after return", Clause: "kernel stack", About: "use after return|" + t.Routine(), Text: fmt.Sprintf("0x%X is on the stack of the thread %s, "+
 		"below everything that is in use there: it was a local variable of a function that has returned", addr, d.m.ThreadName(owner))})
 }

@@ -174,7 +174,7 @@ func (s *spin) text() string {
 	p := s.reads[max(slices.IndexFunc(s.reads, func(p polled) bool { return p.device }), 0)]
 	name, gone := p.register, ""
 	if name == "" {
-		name = s.d.m.MemoryText(p.addr)
+		name = s.d.m.MemoryText(s.d.m.Mem.Home(p.addr), uint64(p.size))
 	}
 	if p.device && p.value == ^uint64(0)>>(64-8*p.size) {
 		gone = ", as every register of a device that is gone (PWR-8)"

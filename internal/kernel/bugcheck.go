@@ -19,6 +19,9 @@ type Finding struct {
 	Text        string    // what happened, one line
 	Unsupported bool      // not the driver's fault: dirql does not implement it
 	Break       bool      // the framework's verifier would break here
+	// About, if set, is what the mistake is about, such as a block that was freed: all
+	// findings about it come from one mistake. The same in every run.
+	About string
 
 	Time       uint64
 	CPU        int
@@ -30,8 +33,11 @@ type Finding struct {
 }
 
 // Identity tells mistakes apart: findings with the same identity come from the
-// same mistake at the same place, whatever the schedule.
+// same mistake, whatever the schedule.
 func (f *Finding) Identity() string {
+	if f.About != "" {
+		return f.About
+	}
 	s := f.Rule + "|" + f.Clause + "|" + f.Site
 	if f.Code == 0 {
 		return s
@@ -39,6 +45,22 @@ func (f *Finding) Identity() string {
 	s = fmt.Sprintf("%X|", f.Code) + s
 	if f.Code == 0xC4 || f.Code == 0x10D || f.Code == 0x133 || f.Code == 0xC9 { // parameter 1 says what it is about
 		s = fmt.Sprintf("%X|", f.Params[0]) + s
+	}
+	return s
+}
+
+// Variant tells findings with one identity apart, for people: by what was
+// noticed, and in which routine of the driver.
+func (f *Finding) Variant() string {
+	s := f.Rule
+	switch {
+	case f.Code != 0:
+		s = strings.TrimSpace(fmt.Sprintf("bug check 0x%X %s", f.Code, f.Rule))
+	case f.Break:
+		s = "verifier break " + f.Rule
+	}
+	if f.Site != "" {
+		s += " in " + f.Site
 	}
 	return s
 }
@@ -145,13 +167,20 @@ func (t *Thread) addFinding(f Finding) {
 // site names the innermost routine of the driver and what it has called.
 func (t *Thread) site() string {
 	var service string
-	for i := len(t.stack) - 1; i >= 0; i-- {
-		switch f := &t.stack[i]; f.kind {
-		case serviceFrame:
+	for i := len(t.stack) - 1; i >= 0 && t.stack[i].kind != routineFrame; i-- {
+		if f := &t.stack[i]; f.kind == serviceFrame {
 			service = " in " + services[f.code].Name
-		case routineFrame:
-			return t.m.NameOf(f.code) + service
 		}
 	}
-	return service
+	return t.Routine() + service
+}
+
+// Routine names the innermost routine of the driver that runs, "" for none.
+func (t *Thread) Routine() string {
+	for i := len(t.stack) - 1; i >= 0; i-- {
+		if f := &t.stack[i]; f.kind == routineFrame {
+			return t.m.NameOf(f.code)
+		}
+	}
+	return ""
 }

@@ -22,7 +22,8 @@ type timedEvent struct {
 	seq  uint64 // order among events of the same time
 	kind timedKind
 	id   uint64
-	free bool // may happen at any time from now on: a choice
+	free bool   // may happen at any time from now on: a choice
+	last uint64 // not 0: free from due on, and by this time at the latest
 	// background events do not keep Run going.
 	background bool
 }
@@ -86,7 +87,7 @@ func (m *Machine) fireDue() {
 		m.tickAll()
 	}
 	for i := 0; i < len(m.timed) && m.timed[i].due <= m.now; {
-		if m.timed[i].free {
+		if e := &m.timed[i]; e.free && (e.last == 0 || e.last > m.now) {
 			i++
 			continue
 		}
@@ -128,9 +129,16 @@ func (m *Machine) fire(i int) {
 func (m *Machine) nextDue(watchdogs bool) (due uint64, ok bool) {
 	done := m.foregroundDone()
 	for i := range m.timed {
-		if e := &m.timed[i]; !e.free && (!e.background || !done) && (watchdogs || e.kind != timedWork) {
-			due, ok = e.due, true
-			break
+		e := &m.timed[i]
+		if e.free && e.last == 0 || e.background && done || !watchdogs && e.kind == timedWork {
+			continue
+		}
+		at := e.due
+		if e.free && at <= m.now {
+			at = e.last
+		}
+		if !ok || at < due {
+			due, ok = at, true
 		}
 	}
 	if m.tickNeeded() {
@@ -149,7 +157,7 @@ func (m *Machine) nextDue(watchdogs bool) (due uint64, ok bool) {
 func (m *Machine) tickNeeded() bool {
 	for i := range m.procs {
 		p := &m.procs[i]
-		if p.irql >= DispatchLevel || len(p.dpc.entries) > 0 && !p.dpc.requested {
+		if p.irql >= DispatchLevel || p.masked || len(p.dpc.entries) > 0 && !p.dpc.requested {
 			return true
 		}
 	}
@@ -179,7 +187,7 @@ func (m *Machine) tickAll() {
 // TickOn is a clock tick on one processor.
 func (m *Machine) TickOn(cpu int) {
 	p := &m.procs[cpu]
-	if p.irql >= ClockLevel {
+	if !p.takesClock() {
 		m.missTick(p)
 		return
 	}

@@ -16,7 +16,6 @@ const (
 	StatusInvalidDisposition      NTSTATUS = 0xC0000026
 	StatusMutantNotOwned          NTSTATUS = 0xC0000046
 	StatusSemaphoreLimitExceeded  NTSTATUS = 0xC0000047
-	StatusFloatUnderflow          NTSTATUS = 0xC0000093
 	StatusIntegerDivideByZero     NTSTATUS = 0xC0000094
 	StatusAssertionFailure        NTSTATUS = 0xC0000420
 )

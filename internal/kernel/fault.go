@@ -14,6 +14,8 @@ type Faults struct {
 	Allocations bool
 	// Events are what else can happen at any time; their default is not to.
 	Events Environment
+	// Timers expire, and waits time out, up to a clock tick early or late.
+	Timers bool
 }
 
 // SetFaults says what can go wrong from now on; the zero Faults is nothing.

@@ -52,7 +52,7 @@ const (
 	everything   = 1
 	orderOfLocks = 2
 	devices      = 3
-	lines        = 4     // of interrupts
+	lines        = 4 // of interrupts
 	scheduler    = 5
 	processors   = 0x800 // what is pending on each
 	// Observed is the first of the addresses up to mem.PageSize that are free for

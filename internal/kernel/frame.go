@@ -167,6 +167,10 @@ func (t *Thread) Activation() (ActivationKind, uint64) {
 	return f.kind, f.object
 }
 
+// Role returns what the routine that was called last is to Windows, such as
+// EvtInterruptIsr or DPC.
+func (t *Thread) Role() string { return t.stack[len(t.stack)-1].role }
+
 // ActivationID returns the number of the current activation.
 func (t *Thread) ActivationID() uint32 {
 	id, _ := t.activation()

@@ -48,6 +48,18 @@ func (t *Thread) WriteCR8(irql uint8) {
 	}
 }
 
+// SetInterrupts is the instruction CLI or STI, or a POPF that changes IF. On return
+// from STI the processor has taken everything that was held back.
+func (t *Thread) SetInterrupts(on bool) {
+	t.point(op{})
+	t.proc().masked = !on
+	t.settle()
+}
+
+// InterruptsDisabled reports whether CLI is in effect on the processor of the
+// caller; an observation, not a step.
+func (t *Thread) InterruptsDisabled() bool { return t.proc().masked }
+
 // GuestFault reports an access of guest code at rip that cannot be done. It
 // returns only where the run goes on without special pool (VER-7).
 func (t *Thread) GuestFault(f mem.Fault, rip uint64) {

@@ -99,15 +99,11 @@ func (c *ConnectParams) valid() bool {
 	return c.Vector>>4 == c.IRQL && c.SynchronizeIRQL >= c.IRQL && c.SynchronizeIRQL <= SynchLevel
 }
 
-// Disconnect ends a connection. It returns when no call of the service routine
-// is active. PASSIVE_LEVEL.
+// Disconnect ends a connection: the service routine is not called any more. It
+// returns when no call of it is active. PASSIVE_LEVEL.
 func (t *Thread) Disconnect(id InterruptID) {
 	m := t.m
-	t.keep(uint64(id))
-	defer t.keep(0)
-	t.WaitUntil("an ISR to return", func() bool { return m.interrupts[id].running == 0 })
 	in := &m.interrupts[id]
-	t.Acquired(EndOf(in.address))
 	in.connected = false
 	for at := &m.vectors[in.Vector].chain; *at != 0; at = &m.interrupts[*at].next {
 		if *at == int32(id) {
@@ -115,7 +111,12 @@ func (t *Thread) Disconnect(id InterruptID) {
 			break
 		}
 	}
-	m.Mem.Free(in.address, 0)
+	t.keep(uint64(id))
+	defer t.keep(0)
+	t.WaitUntil("an ISR to return", func() bool { return m.interrupts[id].running == 0 })
+	address := m.interrupts[id].address
+	t.Acquired(EndOf(address))
+	m.Mem.Free(address, 0)
 }
 
 // SetActive makes a connection call its service routine or not (INT-20).

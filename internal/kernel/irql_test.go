@@ -49,6 +49,40 @@ func TestIRQL2Values(t *testing.T) {
 	})
 }
 
+// With interrupts disabled, a processor takes neither interrupts nor DPCs, whatever
+// its level is, until they are enabled again.
+func TestInterruptsDisabled(t *testing.T) {
+	scenario(t, kernel.Config{}, func(b *bench) {
+		b.message("isr", 0x51, func(*kernel.Thread) bool { b.note("isr"); return true })
+		dpc := b.dpc("dpc", func(*kernel.Thread, uint64, uint64) { b.note("dpc") })
+		b.do(func(t *kernel.Thread) {
+			t.SetInterrupts(false)
+			t.KeInsertQueueDpc(dpc, 0, 0)
+			b.SendMessage(0x51)
+			t.Step()
+			t.KeLowerIrql(t.KeRaiseIrql(kernel.DispatchLevel))
+			b.note("disabled %t", t.InterruptsDisabled())
+			t.SetInterrupts(true)
+			b.note("enabled")
+		})
+		b.noted("disabled true isr dpc enabled")
+	})
+}
+
+// A processor with interrupts disabled for ever misses the clock.
+func TestInterruptsDisabledForEver(t *testing.T) {
+	scenario(t, kernel.Config{}, func(b *bench) {
+		b.thread(0, func(t *kernel.Thread) {
+			t.SetInterrupts(false)
+			t.BusyWait("nothing", func() bool { return false })
+		})
+		b.run(kernel.Stopped)
+		if f := b.Findings(); len(f) != 1 || !strings.Contains(f[0].Text, "interrupts disabled") {
+			b.t.Errorf("%v", f)
+		}
+	})
+}
+
 // A vector is taken exactly where its class is above the IRQL, and no vector
 // of class 2 or less, or above the device levels, can be connected.
 func TestIRQL3VectorClass(t *testing.T) {

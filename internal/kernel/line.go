@@ -42,6 +42,17 @@ func (m *Machine) AddLine(name string, v uint8, latched bool) int {
 	return len(m.lines) - 1
 }
 
+// RouteLine routes a line to another vector, while nothing is connected to either: a
+// rebalance.
+func (m *Machine) RouteLine(n int, v uint8) {
+	l := &m.lines[n]
+	if m.vectors[l.vector].line == n {
+		m.vectors[l.vector].line = noLine
+	}
+	l.vector, l.accepted, l.masked = v, false, false
+	m.vectors[v].line = n
+}
+
 // SetLine asserts or releases a line on behalf of a device (source 0 to 63).
 // A level-triggered line is asserted while any of its devices asserts it
 // (INT-7); a latched one interrupts when it becomes asserted (INT-6).

@@ -119,6 +119,8 @@ type Machine struct {
 	code       codeTable
 	exec       Executor
 	symbol     func(addr uint64) (string, bool) // names guest code; nil without any
+	namer      Namer                            // of variables and fields; nil without any
+	subject    func(block uint64) string        // see SetSubjects
 	stackCheck func(t *Thread, addr uint64)     // see SetStackCheck; nil without guest code
 	where      func(t *Thread) uint64           // see SetWhere; nil without guest code
 	source     choice.Source

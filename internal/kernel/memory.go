@@ -280,15 +280,15 @@ func (t *Thread) registerWrite(v uint64, write func() (name string)) {
 	t.m.Trace.Events[at].Name = name
 }
 
-// ReadPort is the instruction IN of driver code: size bytes (1, 2 or 4) from I/O
-// space, a visible operation.
+// ReadPort is the instruction IN of driver code, READ_PORT_UCHAR and so on in Go:
+// size bytes (1, 2 or 4) from I/O space, a visible operation. Any IRQL.
 func (t *Thread) ReadPort(port uint32, size int) uint64 {
 	t.point(op{})
 	v, name := t.m.bus.ReadPort(port, size)
 	return t.registerRead(v, size, name)
 }
 
-// WritePort is the instruction OUT.
+// WritePort is the instruction OUT, WRITE_PORT_UCHAR and so on in Go.
 func (t *Thread) WritePort(port uint32, size int, v uint64) {
 	t.point(op{})
 	t.registerWrite(v, func() string { return t.m.bus.WritePort(port, size, v) })
@@ -298,7 +298,7 @@ func (t *Thread) WritePort(port uint32, size int, v uint64) {
 // memory, part of the present step.
 func (t *Thread) kernelLoad(addr uint64, size int) uint64 {
 	t.checkStack(addr)
-	t.m.Touch(addr, uint32(size), false)
+	t.m.Touch(t.m.Mem.Home(addr), uint32(size), false)
 	v, f := t.m.Mem.Load(addr, size)
 	if f.Kind != mem.NoFault || t.pageableFault(addr) {
 		t.kernelFault(f, addr, mem.Load)
@@ -310,7 +310,7 @@ func (t *Thread) kernelLoad(addr uint64, size int) uint64 {
 // kernelStore: see kernelLoad.
 func (t *Thread) kernelStore(addr uint64, size int, v uint64) {
 	t.checkStack(addr)
-	t.m.Touch(addr, uint32(size), true)
+	t.m.Touch(t.m.Mem.Home(addr), uint32(size), true)
 	f := t.m.Mem.Store(addr, size, v)
 	if f.Kind != mem.NoFault || t.pageableFault(addr) {
 		t.kernelFault(f, addr, mem.Store)
@@ -370,15 +370,15 @@ func (t *Thread) fault(f mem.Fault, codes [3]uint32) {
 	special := f.Kind == mem.Freed || f.Kind == mem.BeyondBlock
 	switch rule := "use after free"; {
 	case special:
-		code := codes[0]
+		code, about := codes[0], t.m.freedAbout(f.Addr)
 		if f.Kind == mem.BeyondBlock {
 			rule, code = "pool overrun", codes[1]
 		}
 		if !t.m.cfg.Profile.DriverVerifier {
-			t.Report(Finding{Rule: rule, Clause: "VER-7", Text: text})
+			t.Report(Finding{Rule: rule, Clause: "VER-7", Text: text, About: about})
 			return
 		}
-		t.stop(Finding{Code: code, Params: params, Rule: rule, Clause: "VER-7", Text: text})
+		t.stop(Finding{Code: code, Params: params, Rule: rule, Clause: "VER-7", Text: text, About: about})
 	case f.Kind == mem.ReadOnly && irql < DispatchLevel:
 		t.BugCheck(0xBE, [4]uint64{f.Addr}, "IRQL-10", text)
 	case f.Kind == mem.NoExecute && irql < DispatchLevel:
@@ -395,20 +395,4 @@ func (t *Thread) fault(f mem.Fault, codes [3]uint32) {
 		why = 4
 	}
 	t.BugCheck(0x50, [4]uint64{f.Addr, access, t.guestIP, why}, "IRQL-10", text)
-}
-
-// blockText tells which block of pool an address belongs to.
-func (t *Thread) blockText(addr uint64) string {
-	a := t.m.Mem.Find(addr)
-	if a == nil {
-		return ""
-	}
-	s := fmt.Sprintf(" (block of %d bytes at 0x%X, tag '%s', allocated by #%d", a.Size, a.Addr, TagText(a.Tag), a.AllocBy)
-	if a.Freed {
-		s += fmt.Sprintf(", freed by #%d", a.FreeBy)
-	}
-	if name := t.m.names[a.Addr]; name != "" {
-		s += ": " + name
-	}
-	return s + ")"
 }

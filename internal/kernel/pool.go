@@ -93,10 +93,11 @@ func (t *Thread) FreePool(addr uint64) {
 		if a != nil && a.Freed {
 			text, params = fmt.Sprintf("0x%X is freed twice%s", addr, t.blockText(addr)), [4]uint64{0x13, 0, addr}
 		}
+		about := m.freedAbout(addr)
 		if m.cfg.Profile.DriverVerifier {
-			t.BugCheck(0xC4, params, "double free", text)
+			t.stop(Finding{Code: 0xC4, Params: params, Clause: "double free", Text: text, About: about})
 		}
-		t.BugCheck(0xC2, [4]uint64{7, 0, 0, addr}, "double free", text)
+		t.stop(Finding{Code: 0xC2, Params: [4]uint64{7, 0, 0, addr}, Clause: "double free", Text: text, About: about})
 	}
 	t.checkPoolLevel(a.Paged, addr, 0x11, 0x09, "freed")
 	t.FreeBlock(addr)

@@ -6,6 +6,7 @@ import "math/bits"
 type processor struct {
 	id      int
 	irql    uint8 // CR8 (IRQL-3)
+	masked  bool  // interrupts are disabled (CLI): nothing is taken, whatever the IRQL
 	current int   // thread that it runs; never none
 	idle    int   // its idle thread
 
@@ -84,7 +85,7 @@ func (m *Machine) LowSteps(cpu int) uint64 { return m.procs[cpu].lowSteps }
 // first (IRQL-4, IRQL-5), and the vector or thread. A vector in service holds
 // its level until the end of the interrupt, whatever the ISR does with the IRQL.
 func (m *Machine) mustTake(p *processor) (takeKind, int) {
-	if m.threads[p.current].op.kind == opHalf {
+	if p.masked || m.threads[p.current].op.kind == opHalf {
 		return takeNothing, 0
 	}
 	level := p.irql

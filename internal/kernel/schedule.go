@@ -254,8 +254,8 @@ func (m *Machine) alternatives(self *processor) []choice.Alternative {
 	}
 	atRest := len(alts) == 0
 	for i := range m.timed {
-		if m.timed[i].free {
-			alts = append(alts, choice.Alternative{Event: true, ID: deviceEvent | uint32(i), Class: mixed([]uint64{uint64(m.timed[i].kind), m.timed[i].id})})
+		if e := &m.timed[i]; e.free && (e.last == 0 || e.due <= m.now) {
+			alts = append(alts, choice.Alternative{Event: true, ID: deviceEvent | uint32(i), Class: mixed([]uint64{uint64(e.kind), e.id})})
 		}
 	}
 	for i := range m.procs {

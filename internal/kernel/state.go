@@ -44,7 +44,7 @@ func (m *Machine) Hash() State {
 	}
 	for i := range m.lines {
 		l := &m.lines[i]
-		b = words(b, l.sources, b2u(l.accepted)|b2u(l.masked)<<1, uint64(l.repeats))
+		b = words(b, l.sources, b2u(l.accepted)|b2u(l.masked)<<1|uint64(l.vector)<<8, uint64(l.repeats))
 	}
 	for i := range m.vectors {
 		if v := &m.vectors[i]; v.chain != 0 || v.passive {
@@ -59,8 +59,8 @@ func (m *Machine) Hash() State {
 	for i := range m.timed {
 		e := &m.timed[i]
 		b = words(b, uint64(e.kind), e.id, b2u(e.free))
-		if !e.free && e.kind != timedWork { // a watchdog is far away
-			b = words(b, e.due-min(e.due, m.now))
+		if (!e.free || e.last > 0) && e.kind != timedWork { // a watchdog is far away
+			b = words(b, e.due-min(e.due, m.now), e.last-min(e.last, m.now))
 		}
 	}
 	for i := range m.work {
@@ -149,7 +149,7 @@ func words(b []byte, v ...uint64) []byte {
 
 func (p *processor) appendState(b []byte) []byte {
 	q := &p.dpc
-	b = words(b, uint64(p.irql)|uint64(p.current)<<8|b2u(p.quantumEnd)<<40|b2u(q.requested)<<41|b2u(q.draining)<<42|b2u(q.active.dpc != 0)<<43,
+	b = words(b, uint64(p.irql)|uint64(p.current)<<8|b2u(p.quantumEnd)<<40|b2u(q.requested)<<41|b2u(q.draining)<<42|b2u(q.active.dpc != 0)<<43|b2u(p.masked)<<44,
 		uint64(len(q.entries)), uint64(len(q.timers)), uint64(q.maxDepth)|uint64(q.rate)<<16|uint64(q.inserts)<<32|uint64(q.adjust)<<48)
 	b = words(b, p.raisedTicks, uint64(p.turns)|p.missedTicks<<8)
 	for i := range p.pending {

@@ -244,6 +244,9 @@ func (t *Thread) block() {
 	t.checkCall()
 	t.checkDPCBlocks()
 	t.m.threadSeq++
+	if t.proc().masked {
+		t.Unsupported("a wait with interrupts disabled (CLI)")
+	}
 	t.status, t.seq, t.op = waiting, t.m.threadSeq, op{kind: opResume}
 	if n := len(t.stack); n > 0 {
 		t.stack[n-1].points++ // two waits in a row differ

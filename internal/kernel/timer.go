@@ -60,8 +60,8 @@ func (t *Thread) SetTimerNow(timer uint64, due Timeout, period uint32, dpc uint6
 	t.kernelStore(timer+timerDPC, 8, dpc)
 	t.kernelStore(timer+timerProcessor, 4, uint64(t.cpu))
 	t.kernelStore(timer+timerPeriod, 4, uint64(period))
-	t.m.schedule(timedEvent{due: at, kind: timedTimer, id: timer, background: period != 0,
-		free: t.m.cfg.FreeTimers && period == 0})
+	t.m.schedule(t.m.loosely(due, timedEvent{due: at, kind: timedTimer, id: timer, background: period != 0,
+		free: t.m.cfg.FreeTimers && period == 0}))
 	return was
 }
 
@@ -122,6 +122,21 @@ func (m *Machine) timerDue(timer uint64) {
 	q.requested = q.requested || !q.draining
 }
 
+// loosely makes it a choice when a timer expires, if Faults say so: up to a clock
+// tick late, and as much early if the time was relative, but not before the next
+// tick (DPC-31). One that has come due is not held back.
+func (m *Machine) loosely(o Timeout, e timedEvent) timedEvent {
+	if !m.faults.Timers || e.due <= m.now {
+		return e
+	}
+	tick := m.cfg.Tunables.TickTime
+	e.free, e.last = true, e.due+tick+o.Tolerance
+	if next := m.now - m.now%tick + tick; o.Ticks < 0 && next < e.due {
+		e.due = max(e.due-tick, next)
+	}
+	return e
+}
+
 // expire does the expiry of a timer on this processor, at DISPATCH_LEVEL: it
 // signals the timer and calls its DPC directly, or queues it where it has
 // another target (DPC-24).
@@ -134,7 +149,8 @@ func (t *Thread) expire(timer uint64) {
 	}
 	m.signalled(timer)
 	if period := t.kernelLoad(timer+timerPeriod, 4); period != 0 {
-		m.schedule(timedEvent{due: m.now + period*1_000_000, kind: timedTimer, id: timer, background: true})
+		// Not early: the expiries of a short period would have no end.
+		m.schedule(m.loosely(Timeout{}, timedEvent{due: m.now + period*1_000_000, kind: timedTimer, id: timer, background: true}))
 	}
 	dpc := t.kernelLoad(timer+timerDPC, 8)
 	if dpc == 0 {

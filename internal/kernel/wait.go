@@ -59,6 +59,8 @@ type waitState struct {
 type Timeout struct {
 	Limited bool
 	Ticks   int64 // 100 ns units; 0: do not wait, negative: relative, positive: since the start of the machine
+	// Tolerance is how much later a timer may expire, in nanoseconds (TolerableDelay).
+	Tolerance uint64
 }
 
 // Forever is the timeout of a wait without one (a NULL pointer).
@@ -277,7 +279,7 @@ func (t *Thread) waitFor(objects []uint64, all bool, o Timeout) NTSTATUS {
 		t.checkWait(objects[0], o, false)
 	}
 	if o.Limited {
-		t.m.schedule(timedEvent{due: o.due(t.m.now), kind: timedWait, id: uint64(t.id)})
+		t.m.schedule(t.m.loosely(o, timedEvent{due: o.due(t.m.now), kind: timedWait, id: uint64(t.id)}))
 	} else if len(objects) == 1 {
 		t.checkCircle(objects[0])
 	}
@@ -408,10 +410,22 @@ func (t *Thread) KeDelayExecutionThread(o Timeout) NTSTATUS {
 	t.Enter(svcKeDelayExecutionThread)
 	t.checkWait(0, Timeout{Limited: true, Ticks: -1}, t.m.cfg.Profile.DriverVerifier)
 	t.point(op{})
-	t.m.schedule(timedEvent{due: max(o.due(t.m.now), t.m.now), kind: timedWait, id: uint64(t.id)})
+	t.m.schedule(t.m.loosely(Timeout{}, timedEvent{due: max(o.due(t.m.now), t.m.now), kind: timedWait, id: uint64(t.id)})) // never early
 	t.wait = waitState{kind: waitDelay, what: "KeDelayExecutionThread"}
 	t.block()
 	return t.LeaveStatus(StatusSuccess)
+}
+
+// WaitingSites names the routines of the driver in which threads wait, and what
+// they have called, in the order of the threads.
+func (m *Machine) WaitingSites() []string {
+	var sites []string
+	for _, t := range m.threads {
+		if t.status == waiting && slices.ContainsFunc(t.stack, func(f frame) bool { return f.kind == routineFrame }) {
+			sites = append(sites, t.site())
+		}
+	}
+	return sites
 }
 
 // Waiters describes the threads that wait, for reports.

@@ -16,6 +16,9 @@ import (
 type Watch struct {
 	Visible *VisibleSet // nil: all accesses
 	Records []Record    // of the run so far, in their order
+	// Spots are accesses at which to look closer, for reports; Looks is what was seen.
+	Spots []Spot
+	Looks map[Spot]Look
 	// Visited, if set, is asked at each decision whether the present state was
 	// met before; the run ends there if so (Config.Visited).
 	Visited func(State) bool
@@ -32,7 +35,7 @@ type Record struct {
 	CPU        uint8
 	IRQL       uint8
 	Activation uint32 // 0: none, an idle processor
-	Addr       uint64 // of the access; the object; of RecordRaise and RecordLower the other level
+	Addr       uint64 // of the access, as mem.Space.Home says; the object; of RecordRaise and RecordLower the other level
 	PC         uint64 // of an access: the instruction, or the routine of a driver in Go; of RecordBegin the routine
 	Time       uint64 // virtual nanoseconds
 	Op         uint32 // of an access: number of the operation in the activation
@@ -212,9 +215,10 @@ func (m *Machine) Records() []Record {
 
 // access is the scheduling point before an access of driver code to memory.
 func (t *Thread) access(o op, addr uint64, size int, write, locked bool, pc uint64) {
-	o.addr, o.size, o.write, o.locked, o.pc = addr, uint32(size), write, locked, pc
+	home := t.m.Mem.Home(addr)
+	o.addr, o.size, o.write, o.locked, o.pc = home, uint32(size), write, locked, pc
 	if w := t.m.watch; w != nil && w.Visible != nil {
-		o.hidden = !t.m.isRegister(addr) && !w.Visible.Has(addr, o.size)
+		o.hidden = !t.m.isRegister(addr) && !w.Visible.Has(home, o.size)
 	}
 	t.point(o)
 	if w := t.m.watch; w != nil && !t.m.isRegister(addr) {
@@ -225,8 +229,11 @@ func (t *Thread) access(o op, addr uint64, size int, write, locked bool, pc uint
 		case write:
 			kind = RecordWrite
 		}
-		w.Records = append(w.Records, Record{Kind: kind, Addr: addr, PC: pc, Activation: f.id, Op: f.ops - 1, Size: o.size,
+		w.Records = append(w.Records, Record{Kind: kind, Addr: home, PC: pc, Activation: f.id, Op: f.ops - 1, Size: o.size,
 			CPU: uint8(t.cpu), IRQL: t.IRQL(), Time: t.m.now, Value: o.value})
+		if len(w.Spots) > 0 {
+			t.look(w, &w.Records[len(w.Records)-1])
+		}
 	}
 }
 
@@ -301,21 +308,4 @@ func (m *Machine) activationName(a choice.Activation) string {
 // BeginText describes the activation of a RecordBegin for people.
 func (m *Machine) BeginText(r *Record) string {
 	return m.activationName(choice.Activation{Kind: uint8(r.Size), Code: r.PC, Object: r.Addr})
-}
-
-// MemoryText describes an address for people: the symbol, or the block of pool
-// that it lies in.
-func (m *Machine) MemoryText(addr uint64) string {
-	if a := m.Mem.Find(addr); a != nil {
-		return fmt.Sprintf("byte %d of the block of %d bytes at 0x%X, tag '%s'", addr-a.Addr, a.Size, a.Addr, TagText(a.Tag))
-	}
-	return m.NameOf(addr)
-}
-
-// PlaceText is MemoryText without addresses that differ between runs.
-func (m *Machine) PlaceText(addr uint64) string {
-	if a := m.Mem.Find(addr); a != nil {
-		return fmt.Sprintf("byte %d of %d, tag '%s'", addr-a.Addr, a.Size, TagText(a.Tag))
-	}
-	return m.NameOf(addr)
 }

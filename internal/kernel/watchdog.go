@@ -33,6 +33,9 @@ func (f *frame) watched() bool {
 	return (f.kind == DPCActivation || f.kind == ISRActivation) && f.irql >= DispatchLevel
 }
 
+// takesClock reports whether a processor can take the clock interrupt.
+func (p *processor) takesClock() bool { return p.irql < ClockLevel && !p.masked }
+
 // missTick counts a clock tick that a processor cannot take. The others notice
 // (WD-5): bug check 0x101. Without another one nobody does, and the system hangs.
 func (m *Machine) missTick(p *processor) {
@@ -41,10 +44,10 @@ func (m *Machine) missTick(p *processor) {
 		return
 	}
 	text := fmt.Sprintf("processor %d has been at %s for %d clock ticks and takes no clock interrupts", p.id,
-		trace.LevelName(p.irql), p.missedTicks)
+		trace.LevelName(p.irql)+map[bool]string{true: " with interrupts disabled"}[p.masked], p.missedTicks)
 	f := Finding{Rule: "hang", Clause: "WD-5", Text: text + ", and no other processor is there to notice"}
 	for i := range m.procs {
-		if m.procs[i].irql < ClockLevel {
+		if m.procs[i].takesClock() {
 			f = Finding{Code: 0x101, Params: [4]uint64{limit, 0, prcbAddress(p.id), uint64(p.id)}, Clause: "WD-5", Text: text}
 		}
 	}

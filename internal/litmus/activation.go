@@ -177,7 +177,12 @@ func (x *activation) until(p *Program, in *Instr) {
 	if x.m.Trace.On() {
 		what = x.test.Expr(p, in.Expr)
 	}
-	x.t.BusyWait(what, func() bool { return in.Expr.Eval(x) != 0 })
+	x.waitFor(what, in.Expr)
+}
+
+// waitFor waits in place until a condition holds.
+func (x *activation) waitFor(what string, e *Expr) {
+	x.t.BusyWait(what, func() bool { return e.Eval(x) != 0 })
 	x.note(x.t.Processor(), "until %s: it holds", what)
 }
 

@@ -70,6 +70,7 @@ func newBench(t *Test, file *pe.File) (*bench, error) {
 	m.SetEnvironment(b)
 	m.SetBus(b)
 	b.prepare()
+	b.f.SetPnpManager(manager{})
 	b.watchConnections()
 	if file != nil {
 		b.guest, err = newGuest(b, file)
@@ -153,6 +154,9 @@ func (b *bench) build() error {
 	if reason != kernel.Done {
 		return fmt.Errorf("making the objects of the setup: %s; %s", reason, strings.Join(b.m.Waiters(), "; "))
 	}
+	if b.guest != nil {
+		b.guest.watchMemory()
+	}
 	b.m.EnableHash()
 	var err error
 	b.snapshot, err = b.m.Snapshot()
@@ -177,9 +181,15 @@ func (b *bench) run(source choice.Source, visited func(kernel.State) bool, log *
 			b.objects[i].handle = 0
 		}
 	}
+	if b.guest != nil {
+		b.guest.watch.Records = b.guest.watch.Records[:0]
+	}
 	b.start()
 	reason := b.m.Run()
-	if reason == kernel.Seen {
+	switch {
+	case b.guest != nil && b.guest.stray() != "":
+		return Outcome{Failure: b.guest.stray()}, kernel.Stopped
+	case reason == kernel.Seen:
 		return Outcome{}, reason
 	}
 	return b.outcome(reason), reason

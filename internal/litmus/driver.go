@@ -20,6 +20,11 @@ func (b *bench) makeDriver(s *wdf.Sys) {
 		b.fail("EvtDriverDeviceAdd: %s", trace.StatusName(uint32(st)))
 		return
 	}
+	b.startAtFirst(s)
+}
+
+// startAtFirst starts the device, unless the programs of the test do that.
+func (b *bench) startAtFirst(s *wdf.Sys) {
 	if b.test.Device.NotStarted {
 		b.resources() // gives the interrupts their vectors and lines
 		return
@@ -42,6 +47,9 @@ func (b *bench) startDevice(s *wdf.Sys) wdf.NTSTATUS {
 		if needs[i].Policy == wdf.IrqPolicySpecifiedProcessors {
 			list[i].Affinity &= needs[i].Processors
 		}
+	}
+	if b.guest != nil {
+		list = b.guest.registers(list)
 	}
 	return s.StartDevice(b.device, list, slices.Clone(list))
 }

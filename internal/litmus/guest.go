@@ -2,7 +2,6 @@ package litmus
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/dirql/dirql/internal/bind"
 	"github.com/dirql/dirql/internal/kernel"
@@ -16,12 +15,14 @@ import (
 // those of the test; objects and programs are the driver's. It makes them in EvtDriverDeviceAdd and tells the test of
 // them through the routines of harness.go.
 
-// guest is the driver of a test. What is in it does not change after the setup. It stands between the machine and the
-// code of the driver (kernel.Executor), to see which routine runs.
+// guest is the driver of a test. It stands between the machine and the code of the driver (kernel.Executor), to see
+// which routine runs. What decides about a run does not change after the setup.
 type guest struct {
 	*bench
-	driver  *bind.Driver
-	threads []threadRoutine // by index of the program
+	driver     *bind.Driver
+	threads    []threadRoutine  // by index of the program
+	conditions map[string]*Expr // that the driver looks at, by text
+	watch      kernel.Watch     // records the accesses of the present run
 }
 
 type threadRoutine struct{ routine, context uint64 }
@@ -32,16 +33,16 @@ func newGuest(b *bench, file *pe.File) (*guest, error) {
 	if err != nil {
 		return nil, err
 	}
-	g := &guest{bench: b, driver: driver, threads: make([]threadRoutine, len(b.test.Programs))}
+	g := &guest{bench: b, driver: driver, threads: make([]threadRoutine, len(b.test.Programs)), conditions: map[string]*Expr{}}
 	driver.Provide(harnessModule, g.exports())
 	driver.OnAccess(g.accessed)
 	b.m.SetExecutor(g)
 	return g, nil
 }
 
-// Execute implements kernel.Executor: it notes the runs of ISRs and DPC routines.
+// Execute implements kernel.Executor: it notes the runs of routines that the test counts.
 func (g *guest) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
-	o := g.runs(t, &a)
+	o := g.runs(t, a[0])
 	if o == NoObject {
 		return g.driver.Execute(t, addr, a)
 	}
@@ -55,25 +56,41 @@ func (g *guest) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 // Calls implements kernel.Executor.
 func (g *guest) Calls(t *kernel.Thread) [][]string { return g.driver.Calls(t) }
 
-// runs returns the object whose routine is called, which the routine gets as its first argument: a KDPC, a WDFDPC, or
-// the WDFINTERRUPT of an ISR or a DPC. NoObject stands for any other routine.
-func (g *guest) runs(t *kernel.Thread, a *kernel.Args) ObjectID {
-	kind, _ := t.Activation()
+// runs returns the object whose routine is called with a first argument, NoObject for any other routine.
+func (g *guest) runs(t *kernel.Thread, first uint64) ObjectID {
+	role := t.Role()
 	for i := range g.test.Objects {
-		o := &g.test.Objects[i]
-		first := uint64(g.objects[i].handle)
-		switch o.Kind {
-		case KindKDPC:
-			first = g.objects[i].addr
-		case KindInterruptDPC:
-			first = uint64(g.objects[o.DPC.Interrupt].handle)
-		}
-		of := kind == kernel.ISRActivation && o.Kind == KindInterrupt || kind == kernel.DPCActivation && dpcKinds.has(o.Kind)
-		if of && first != 0 && first == a[0] {
-			return o.ID
+		if as, object := g.routineOf(ObjectID(i)); as != "" && as == role && object == first {
+			return ObjectID(i)
 		}
 	}
 	return NoObject
+}
+
+// routineOf says as what the routine of an object whose runs are counted is called, and with which first argument.
+func (g *guest) routineOf(id ObjectID) (role string, first uint64) {
+	o, in := &g.test.Objects[id], &g.objects[id]
+	switch o.Kind {
+	case KindInterrupt:
+		return "EvtInterruptIsr", uint64(in.handle)
+	case KindInterruptDPC:
+		return "EvtInterruptDpc", uint64(g.objects[o.DPC.Interrupt].handle)
+	case KindInterruptWork:
+		return "EvtInterruptWorkItem", uint64(g.objects[o.DPC.Interrupt].handle)
+	case KindKDPC, KindThreadedDPC:
+		return "DPC", in.addr
+	case KindWDFDPC:
+		return "EvtDpcFunc", uint64(in.handle)
+	case KindWorkItem:
+		return "EvtWorkItem", uint64(in.handle)
+	case KindTimer:
+		return "EvtTimerFunc", uint64(in.handle)
+	case KindQueue:
+		return "EvtIoRead", uint64(in.handle)
+	case KindRequest:
+		return "EvtRequestCancel", uint64(in.handle)
+	}
+	return "", 0
 }
 
 // accessed puts an access to a shared variable into the trace, as those of programs are.
@@ -107,28 +124,38 @@ func (g *guest) makeDriver(s *wdf.Sys) {
 		return
 	}
 	g.device = h
-	resources := g.resources()
-	if n := len(g.test.registers()); n > 0 {
-		resources = append(resources, wdf.Resource{Type: wdf.CmResourceTypeMemory, Start: registerBase, Length: uint64(n) * 8})
-	}
-	if st := s.StartDevice(h, resources, slices.Clone(resources)); st.Failed() {
-		g.fail("the device does not start: %s", trace.StatusName(uint32(st)))
+	g.startAtFirst(s)
+	if g.err != nil {
 		return
 	}
 	for i := range g.test.Objects {
-		if g.test.Objects[i].Kind == KindRequest {
+		switch o := &g.test.Objects[i]; {
+		case o.Kind != KindRequest:
+		case g.test.hasQueue():
+			g.createRequest(s, o)
+			g.nameObject(o)
+		default: // the driver says which request it is
 			s.SendRequest(g.device, wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: controlCode})
 		}
 	}
 	g.checkComplete()
 }
 
+// registers appends the registers of the device to its resources.
+func (g *guest) registers(list []wdf.Resource) []wdf.Resource {
+	if n := len(g.test.registers()); n > 0 {
+		list = append(list, wdf.Resource{Type: wdf.CmResourceTypeMemory, Start: registerBase, Length: uint64(n) * 8})
+	}
+	return list
+}
+
 // checkComplete checks that the driver has everything that the test has.
 func (g *guest) checkComplete() {
 	for i := range g.test.Objects {
 		o := &g.test.Objects[i]
-		switch o.Kind {
-		case KindInterruptDPC, KindRegister, KindRing: // of the interrupt, or of the device
+		switch {
+		case kinds(KindInterruptDPC, KindInterruptWork, KindRegister, KindRing).has(o.Kind): // of the interrupt, or of the device
+		case o.Interrupt.Late && g.test.Device.NotStarted: // the driver makes it later
 		default:
 			if in := &g.objects[i]; in.addr == 0 && in.handle == 0 {
 				g.fail("the driver does not say what %s is (LitmusObject)", o.Name)
@@ -142,14 +169,10 @@ func (g *guest) checkComplete() {
 	}
 }
 
-// nameObject says what an object of the test is in the driver: the handle of a framework object, or an address.
-func (g *guest) nameObject(s *wdf.Sys, name string, v uint64) error {
-	o := g.test.Object(name)
-	if o == nil {
-		return fmt.Errorf("there is no object %s", name)
-	}
+// introduce says what an object of the test is in the driver: the handle of a framework object, or an address.
+func (g *guest) introduce(s *wdf.Sys, o *Object, v uint64) error {
 	in := &g.objects[o.ID]
-	g.m.SetName(v, name)
+	g.m.SetName(v, o.Name)
 	switch o.Kind {
 	case KindInterrupt:
 		in.handle = wdf.Handle(v)
@@ -159,33 +182,48 @@ func (g *guest) nameObject(s *wdf.Sys, name string, v uint64) error {
 		}
 	case KindWDFDPC:
 		in.handle, in.addr = wdf.Handle(v), s.WdfDpcWdmGetDpc(wdf.Handle(v))
-		g.m.SetName(in.addr, name)
-	case KindWDFSpinLock, KindRequest:
+	case KindWDFSpinLock:
+		in.handle, in.addr = wdf.Handle(v), g.f.SpinLockCell(wdf.Handle(v))
+	case KindTimer:
+		in.handle, in.addr = wdf.Handle(v), g.f.TimerKTIMER(wdf.Handle(v))
+	case KindRequest, KindWorkItem, KindQueue:
 		in.handle = wdf.Handle(v)
 	default:
 		if _, f := g.m.Mem.Load(v, 8); f.Kind != mem.NoFault {
-			return fmt.Errorf("%s is not in memory: %s at 0x%X", name, f.Kind, v)
+			return fmt.Errorf("%s is not in memory: %s at 0x%X", o.Name, f.Kind, v)
 		}
 		in.addr = v
 		if o.Kind == KindSpinLock {
-			g.m.NameLock(v, name)
+			g.m.NameLock(v, o.Name)
 		}
+	}
+	if in.handle != 0 && in.addr != 0 {
+		g.m.SetName(in.addr, o.Name)
 	}
 	return nil
 }
 
-// late reports whether a run that has ended was too late for a free step that has to come: it is not a run of the test.
-// Programs of tests wait for such steps in place (OpUntil); routines of drivers do not.
-func (g *guest) late(reason kernel.Reason) bool {
-	for i := range g.test.Steps {
-		if s := &g.test.Steps[i]; s.Free && s.Must && g.state.done>>i&1 == 0 {
-			return reason == kernel.Done
+// watchMemory has the search decide before accesses to the memory of the test's objects only. Everything else that the
+// driver reads, such as handles and import tables, was written in the setup: stray checks that.
+func (g *guest) watchMemory() {
+	g.watch.Visible = &kernel.VisibleSet{}
+	for i := range g.test.Objects {
+		if o := &g.test.Objects[i]; o.bytes() > 0 {
+			g.watch.Visible.Add(g.objects[i].addr, uint32(o.bytes()))
 		}
 	}
-	return false
+	g.m.Watch(&g.watch)
 }
 
-// threadAt returns the index of the program that is the thread at a processor, -1 if there is none.
-func (t *Test) threadAt(processor int) int {
-	return slices.IndexFunc(t.Programs, func(p Program) bool { return p.Kind == ProgramThread && p.Processor == processor })
+// stray names memory that the driver wrote in the run although it does not belong to an object of the test, "" if there
+// is none.
+func (g *guest) stray() string {
+	for i := range g.watch.Records {
+		r := &g.watch.Records[i]
+		stack := g.m.Mem.Prot(r.Addr)&mem.Private != 0
+		if r.Kind.Access() && r.Kind != kernel.RecordRead && !stack && !g.watch.Visible.Has(r.Addr, r.Size) {
+			return fmt.Sprintf("%s writes %s, which is not an object of the test", g.m.NameOf(r.PC), g.m.MemoryText(r.Addr, uint64(r.Size)))
+		}
+	}
+	return ""
 }

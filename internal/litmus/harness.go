@@ -16,25 +16,72 @@ const harnessModule = "litmus.sys"
 
 // exports returns the routines by name.
 func (g *guest) exports() map[string]bind.Export {
-	return map[string]bind.Export{
+	list := map[string]bind.Export{
 		"LitmusIsTest":    func(c *bind.ExportCall) uint64 { return uint64(number(c.Text(0) == g.test.ID)) },
 		"LitmusObject":    g.litmusObject,
+		"LitmusHandle":    g.litmusHandle,
 		"LitmusThread":    g.litmusThread,
 		"LitmusSetupDone": g.litmusSetupDone,
 		"LitmusOut":       g.litmusOut,
 		"LitmusMark":      g.litmusMark,
 		"LitmusCheck":     g.litmusCheck,
 		"LitmusObserve":   g.litmusObserve,
+		"LitmusUntil":     g.litmusUntil,
 		"LitmusInterrupt": g.litmusInterrupt,
 		"LitmusArrive":    g.litmusArrive,
 		"LitmusCompleted": g.litmusCompleted,
+	}
+	for name, call := range systemCalls { // order does not matter
+		list[name] = g.systemCall(call)
+	}
+	return list
+}
+
+// systemCalls are the calls of the language that no driver makes: what an application, the PnP manager and the power
+// manager do. Their arguments are those of the language, with the names of objects and words as text.
+var systemCalls = map[string]string{
+	"LitmusSend":           "send",
+	"LitmusCancelRequest":  "cancel_request",
+	"LitmusAllocateUser":   "user",
+	"LitmusStartDevice":    "start_device",
+	"LitmusPower":          "power",
+	"LitmusArmForWake":     "arm_for_wake",
+	"LitmusSurpriseRemove": "surprise_remove",
+}
+
+// systemCall returns the routine for a call of the language.
+func (g *guest) systemCall(name string) bind.Export {
+	return func(c *bind.ExportCall) uint64 {
+		in := &Instr{Op: OpCall, Call: findCall(name)}
+		if g.snapshot == nil {
+			return g.wrong(c, "%s does not belong to the setup", name)
+		}
+		for i := range in.Call.Params {
+			p, a := &in.Call.Params[i], Arg{Object: NoObject}
+			switch {
+			case p.Words != nil:
+				a.Word = c.Text(i)
+			case p.Of != 0:
+				if o := g.test.Object(c.Text(i)); o != nil && p.Of.has(o.Kind) {
+					a.Object = o.ID
+				}
+			default:
+				a.Expr = &Expr{Kind: ExprConst, Type: p.Type, Value: int64(c.Arg(i))}
+			}
+			if p.Words != nil && !slices.Contains(p.Words, a.Word) || p.Of != 0 && a.Object == NoObject {
+				return g.wrong(c, "%s: argument %d has to be %s", name, i+1, p.What)
+			}
+			in.Args = append(in.Args, a)
+		}
+		return uint64(callFuncs[name](g.caller(c), in))
 	}
 }
 
 // caller returns the calling routine as an activation of the bench, whose code has no instructions.
 func (g *guest) caller(c *bind.ExportCall) *activation {
 	t := c.Sys().Thread
-	return &activation{bench: g.bench, t: t, program: g.test.threadAt(t.Processor())}
+	program := slices.IndexFunc(g.test.Programs, func(p Program) bool { return p.Kind == ProgramThread && p.Name == t.Name() })
+	return &activation{bench: g.bench, t: t, program: program}
 }
 
 // wrong ends the run, or the setup, because the driver does not fit the test.
@@ -47,25 +94,41 @@ func (g *guest) wrong(c *bind.ExportCall, format string, args ...any) uint64 {
 	return 0
 }
 
-// litmusObject: (name, handle or address).
+// litmusObject: (name, handle or address). An interrupt that is made in EvtDevicePrepareHardware is introduced there.
 func (g *guest) litmusObject(c *bind.ExportCall) uint64 {
-	if g.snapshot != nil {
+	o := g.test.Object(c.Text(0))
+	switch {
+	case o == nil:
+		return g.wrong(c, "LitmusObject: there is no object %s", c.Text(0))
+	case g.snapshot != nil && !o.Interrupt.Late:
 		return g.wrong(c, "LitmusObject belongs to the setup")
 	}
-	if err := g.nameObject(c.Sys(), c.Text(0), c.Arg(1)); err != nil {
+	if err := g.introduce(c.Sys(), o, c.Arg(1)); err != nil {
 		return g.wrong(c, "LitmusObject: %v", err)
 	}
 	return 0
 }
 
-// litmusThread: (processor, routine, context).
-func (g *guest) litmusThread(c *bind.ExportCall) uint64 {
-	p := g.test.threadAt(int(uint32(c.Arg(0))))
-	if p < 0 || g.snapshot != nil {
-		return g.wrong(c, "LitmusThread: the test has no thread at P%d", uint32(c.Arg(0)))
+// litmusHandle: (name).
+func (g *guest) litmusHandle(c *bind.ExportCall) uint64 {
+	o := g.test.Object(c.Text(0))
+	if o == nil {
+		return g.wrong(c, "LitmusHandle: there is no object %s", c.Text(0))
 	}
-	g.threads[p] = threadRoutine{c.Arg(1), c.Arg(2)}
-	return 0
+	return uint64(g.Handle(o.ID))
+}
+
+// litmusThread: (processor, routine, context). Threads at one processor come in the order of the test.
+func (g *guest) litmusThread(c *bind.ExportCall) uint64 {
+	cpu := int(uint32(c.Arg(0)))
+	for i := range g.test.Programs {
+		p := &g.test.Programs[i]
+		if p.Kind == ProgramThread && p.Processor == cpu && g.threads[i].routine == 0 && g.snapshot == nil {
+			g.threads[i] = threadRoutine{c.Arg(1), c.Arg(2)}
+			return 0
+		}
+	}
+	return g.wrong(c, "LitmusThread: the test has no thread at P%d", cpu)
 }
 
 func (g *guest) litmusSetupDone(c *bind.ExportCall) uint64 {
@@ -84,7 +147,11 @@ func (g *guest) litmusOut(c *bind.ExportCall) uint64 {
 	if i < 0 {
 		return g.wrong(c, "LitmusOut: there is no list %s", name)
 	}
-	g.append(c.Sys().Processor(), i, int64(c.Arg(1)))
+	v := int64(c.Arg(1))
+	if g.test.Lists[i].Type == TypeStatus {
+		v = int64(uint32(v)) // an NTSTATUS is a LONG in C
+	}
+	g.append(c.Sys().Processor(), i, v)
 	return 0
 }
 
@@ -108,16 +175,44 @@ func (g *guest) litmusCheck(c *bind.ExportCall) uint64 {
 	return 0
 }
 
-// litmusObserve: (object, property).
+// litmusObserve: (expression).
 func (g *guest) litmusObserve(c *bind.ExportCall) uint64 {
-	o, property := g.test.Object(c.Text(0)), c.Text(1)
-	if o == nil || findObservation(o.Kind, property) == nil || g.snapshot == nil {
-		return g.wrong(c, "LitmusObserve: there is no %s.%s", c.Text(0), property)
+	if e := g.condition(c); e != nil {
+		return uint64(e.Eval(g.caller(c)))
 	}
-	if !g.state.needs.has(o.ID, property) {
-		return g.wrong(c, "LitmusObserve: the test does not look at %s.%s, so that its states do not tell it", o.Name, property)
+	return 0
+}
+
+// litmusUntil: (condition).
+func (g *guest) litmusUntil(c *bind.ExportCall) uint64 {
+	if e := g.condition(c); e != nil {
+		g.caller(c).waitFor(c.Text(0), e)
 	}
-	return uint64(g.Observe(o.ID, property))
+	return 0
+}
+
+// condition returns what the first argument, a condition of the language, looks at. nil: the run has ended, because the
+// test does not look at that.
+func (g *guest) condition(c *bind.ExportCall) *Expr {
+	text := c.Text(0)
+	if g.snapshot == nil {
+		g.wrong(c, "%s: there is nothing to look at in the setup", text)
+		return nil
+	}
+	if e := g.conditions[text]; e != nil {
+		return e
+	}
+	e, err := g.test.condition(text)
+	switch {
+	case err != nil:
+		g.wrong(c, "%s: %v", text, err)
+		return nil
+	case !g.state.needs.tells(e):
+		g.wrong(c, "the test does not look at %s, so that its states do not tell it", text)
+		return nil
+	}
+	g.conditions[text] = e
+	return e
 }
 
 // litmusInterrupt: (interrupt, processor).

@@ -120,7 +120,7 @@ type Object struct {
 	Line  int
 
 	Interrupt InterruptAttr // KindInterrupt
-	DPC       DPCAttr       // KindInterruptDPC, KindKDPC, KindWDFDPC
+	DPC       DPCAttr       // KindInterruptDPC, KindInterruptWork, KindKDPC, KindWDFDPC
 	Cell      CellAttr      // KindVar, KindRegister
 	Ring      RingAttr      // KindRing
 	Timer     TimerAttr     // KindTimer
@@ -186,7 +186,7 @@ const NoTarget = -1
 type DPCAttr struct {
 	Importance             Importance
 	Target                 int      // processor number or NoTarget
-	Interrupt              ObjectID // interrupt that a KindInterruptDPC belongs to, else NoObject
+	Interrupt              ObjectID // interrupt that a KindInterruptDPC or KindInterruptWork belongs to, else NoObject
 	Parent                 ObjectID // queue that is the parent of a WDFDPC, or NoObject: the device
 	AutomaticSerialization bool     // of a WDFDPC
 }

@@ -157,8 +157,23 @@ func (d *needs) has(o ObjectID, property string) bool {
 		return d.arrived[o]
 	case "completions":
 		return d.completions[o]
+	case "unclaimed":
+		return d.unclaimed[o]
 	}
 	return true
+}
+
+// tells reports whether the state tells everything that a condition looks at.
+func (d *needs) tells(e *Expr) bool {
+	switch {
+	case e == nil:
+		return true
+	case e.Kind == ExprCount:
+		return d.count[e.List]
+	case e.Kind == ExprObserve && e.Object != NoObject && !d.has(e.Object, e.Property):
+		return false
+	}
+	return d.tells(e.X) && d.tells(e.Y)
 }
 
 func (d *needs) source(s *Source) {

@@ -69,3 +69,12 @@ func createByProgram(x *activation, in *Instr) int64 {
 	x.giveDescriptors(x.sys(), o, &c, wdf.Handle(x.args[1]), wdf.Handle(x.args[2]))
 	return int64(x.createInterrupt(x.sys(), o, &c))
 }
+
+// manager is the PnP manager of a test: it does nothing on its own. A device that has failed stays as it is; what follows is
+// not part of the test.
+type manager struct{}
+
+func (manager) BusPower(uint32, bool)                      {}
+func (manager) CanWake(uint32) bool                        { return false }
+func (manager) BusWake(uint32, bool)                       {}
+func (manager) DeviceFailed(*wdf.Sys, wdf.WDFDEVICE, bool) {}

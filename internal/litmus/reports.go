@@ -92,9 +92,8 @@ func (b *bench) reports(records []kernel.Record) (list []Report) {
 		}
 	}
 	for _, r := range race.Find(records) {
-		name, known := b.placeName(r.Second.Addr)
-		if !r.OneProcessor && (known || b.guest == nil) {
-			add(Report{reportRace, name})
+		if !r.OneProcessor || r.Lost {
+			add(Report{reportRace, b.placeName(&r.Second)})
 		}
 	}
 	var rest *kernel.Machine
@@ -115,13 +114,12 @@ func (b *bench) reports(records []kernel.Record) (list []Report) {
 	return list
 }
 
-// placeName names memory and says whether it is a variable of the test. A driver binary has others, too: they are its own
-// business.
-func (b *bench) placeName(addr uint64) (name string, known bool) {
-	if o := b.variableAt(addr); o != nil {
-		return o.Name, true
+// placeName names what is accessed: a shared variable, or other memory.
+func (b *bench) placeName(r *kernel.Record) string {
+	if o := b.variableAt(r.Addr); o != nil {
+		return o.Name
 	}
-	return b.m.PlaceText(addr), false
+	return b.m.PlaceOf(r.Addr, uint64(r.Size)).Kind
 }
 
 // eventName names a value that was stored at an address.

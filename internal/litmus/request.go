@@ -2,6 +2,7 @@ package litmus
 
 import (
 	"encoding/binary"
+	"slices"
 
 	"github.com/dirql/dirql/internal/trace"
 	"github.com/dirql/dirql/wdf"
@@ -63,16 +64,18 @@ const controlCode = 0x222000
 
 // createRequest makes a request. Without a queue of the test the driver owns it at once.
 func (b *bench) createRequest(s *wdf.Sys, o *Object) {
-	for i := range b.test.Objects {
-		if b.test.Objects[i].Kind == KindQueue {
-			b.objects[o.ID].handle = s.PrepareRequest(b.device, wdf.RequestParams{Type: wdf.RequestTypeRead, OutputLength: 8})
-			return
-		}
+	if b.test.hasQueue() {
+		b.objects[o.ID].handle = s.PrepareRequest(b.device, wdf.RequestParams{Type: wdf.RequestTypeRead, OutputLength: 8})
+		return
 	}
 	b.objects[o.ID].handle = s.SendRequest(b.device, wdf.RequestParams{Type: wdf.RequestTypeDeviceControl, IoControlCode: controlCode})
 	if _, st := s.WdfIoQueueRetrieveNextRequest(s.WdfDeviceGetDefaultQueue(b.device)); st.Failed() {
 		b.fail("WdfIoQueueRetrieveNextRequest for %s: %s", o.Name, trace.StatusName(uint32(st)))
 	}
+}
+
+func (t *Test) hasQueue() bool {
+	return slices.ContainsFunc(t.Objects, func(o Object) bool { return o.Kind == KindQueue })
 }
 
 func sendRequest(x *activation, in *Instr) int64 {

@@ -225,3 +225,13 @@ type waiting struct {
 }
 
 func (w waiting) local(name string) *Expr { return w.body.local(name) }
+
+// condition compiles the text of a condition on the test: what the condition of a step may look at.
+func (t *Test) condition(text string) (e *Expr, err error) {
+	defer catch("condition", &err)
+	c := compiler{Test: t}
+	r := &reader{line: 1, tokens: lex(text, 1)}
+	e = c.resolve(condition{r.line}, r.expression())
+	r.done()
+	return e, nil
+}

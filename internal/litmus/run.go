@@ -20,11 +20,9 @@ type Options struct {
 	// of the merged search, and takes much longer.
 	Unmerged bool
 	// Reduced leaves out schedules that differ in the order of independent steps only, and merges no states. Its
-	// outcomes have no choices.
+	// outcomes have no choices. Not with Driver: it decides before every access, also those that the test does not have.
 	Reduced bool
 	// Driver is a driver binary whose routines are the programs of the test: see drivers/litmus. nil: those of the test.
-	// Its routines do not wait for steps, as programs of tests do with "until": a run that a step marked "(must)" was
-	// too late for is not a run of the test.
 	Driver *pe.File
 }
 
@@ -80,16 +78,19 @@ func (r *Result) Err() error {
 // Run runs a test under every schedule and compares the outcomes with the allowed ones. The error is about a test
 // that cannot be run; what is wrong with the outcomes is in the result.
 func Run(t *Test, opt Options) (*Result, error) {
+	if opt.Reduced && opt.Driver != nil {
+		return nil, fmt.Errorf("%s: a driver has no reduced search: leave out Reduced or Driver", t.ID)
+	}
 	b, err := newBench(t, opt.Driver)
 	if err != nil {
 		return nil, err
 	}
 	defer b.m.Close()
-	outcomes, reported := map[string]Outcome{}, newReporting(b, opt.Reduced)
+	outcomes, reported := map[string]Outcome{}, newReporting(b, opt.Reduced || b.guest != nil)
 	program := func(source choice.Source, visited func(kernel.State) bool) explore.Result {
 		reported.begin()
 		o, reason := b.run(source, visited, nil)
-		if reason != kernel.Seen && (b.discarded(reason) || b.guest != nil && b.guest.late(reason)) {
+		if reason != kernel.Seen && b.discarded(reason) {
 			return explore.Result{Pruned: true}
 		}
 		key := o.String()

@@ -215,7 +215,9 @@ func interruptAttr(c *compiler, r *reader, o *Object) {
 		if at.Work != NoObject {
 			fail(r.line, "an interrupt has one EvtInterruptWorkItem", "second work of interrupt %s", o.Name)
 		}
-		at.Work = c.newObject(r, KindInterruptWork).ID
+		w := c.newObject(r, KindInterruptWork)
+		w.DPC.Interrupt = o.ID
+		at.Work = w.ID
 	case "shares":
 		at.Shares = c.objectOf(r, kinds(KindInterrupt)).ID
 	case "passive":

@@ -32,8 +32,8 @@ func (s *Space) Alloc(size uint64, tag uint32, paged bool, by uint32) uint64 {
 	}
 	id := int32(len(s.allocs))
 	pages := int((size + PageSize - 1) >> pageShift)
-	first := s.appendPages(r, pages, func() pte { return pte{frame: s.newFrame(), prot: prot, alloc: id} })
-	s.appendPages(r, 1, func() pte { return pte{frame: -1, alloc: id, guard: true} })
+	first := s.appendPages(r, pages, func(va uint64) pte { return pte{frame: s.newFrame(va), prot: prot, alloc: id} })
+	s.appendPages(r, 1, func(uint64) pte { return pte{frame: -1, alloc: id, guard: true} })
 	addr := first
 	if size < PageSize {
 		addr = first + PageSize - (size+15)&^15

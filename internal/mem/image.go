@@ -24,7 +24,7 @@ func (s *Space) MapImage(addr uint64, n int, prot Prot) (uint64, bool) {
 	if n <= 0 || n >= maxRegionPages-first {
 		return 0, false
 	}
-	hole := func() pte { return pte{frame: -1} }
+	hole := func(uint64) pte { return pte{frame: -1} }
 	s.appendPages(Images, first-used, hole)
 	at := s.Map(Images, n, prot)
 	s.appendPages(Images, 1, hole)

@@ -92,7 +92,8 @@ type pte struct {
 // frame is a physical page. data nil reads as zeros.
 type frame struct {
 	data   *[PageSize]byte
-	shared bool // part of a snapshot: copy before the first write
+	shared bool   // part of a snapshot: copy before the first write
+	home   uint64 // see Home
 }
 
 // Space is a simulated address space with the physical memory below it. The
@@ -244,7 +245,7 @@ func (s *Space) StoreAnyway(addr uint64, size int, v uint64) {
 		return
 	}
 	if p.frame < 0 {
-		p.frame = s.newFrame()
+		p.frame = s.newFrame(addr &^ (PageSize - 1))
 		s.mark(markAlloc, addr&^(PageSize-1), uint64(p.frame))
 	}
 	s.storeFrame(p.frame, addr&(PageSize-1), size, v)
@@ -310,7 +311,7 @@ func (s *Space) writable(fr int32) *[PageSize]byte {
 	return d
 }
 
-func (s *Space) newFrame() int32 {
-	s.frames = append(s.frames, frame{})
+func (s *Space) newFrame(home uint64) int32 {
+	s.frames = append(s.frames, frame{home: home})
 	return int32(len(s.frames) - 1)
 }

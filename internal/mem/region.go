@@ -59,13 +59,13 @@ func (s *Space) entry(addr uint64) *pte {
 // Map appends n pages with memory behind them to a region and returns the
 // address of the first one.
 func (s *Space) Map(r Region, n int, prot Prot) uint64 {
-	return s.appendPages(r, n, func() pte { return pte{frame: s.newFrame(), prot: prot} })
+	return s.appendPages(r, n, func(va uint64) pte { return pte{frame: s.newFrame(va), prot: prot} })
 }
 
 // MapDevice appends n pages of device registers to a region; accesses fault
 // with DevicePage.
 func (s *Space) MapDevice(r Region, n int) uint64 {
-	return s.appendPages(r, n, func() pte { return pte{frame: -1, prot: Read | Write | Device} })
+	return s.appendPages(r, n, func(uint64) pte { return pte{frame: -1, prot: Read | Write | Device} })
 }
 
 // MapPhysical appends the pages of physical memory that hold [pa, pa+n) to a
@@ -77,7 +77,7 @@ func (s *Space) MapPhysical(r Region, pa uint64, n int, prot Prot) uint64 {
 	}
 	count := int((pa+uint64(n)-1)>>pageShift-pa>>pageShift) + 1
 	fr := int32((pa - physicalBase) >> pageShift)
-	base := s.appendPages(r, count, func() pte {
+	base := s.appendPages(r, count, func(uint64) pte {
 		fr++
 		return pte{frame: fr - 1, prot: prot}
 	})
@@ -97,7 +97,7 @@ func (s *Space) Unmap(addr uint64, n int) {
 
 func (s *Space) markUnmapped(page uint64) {
 	if page < UserEnd {
-		page |= uint64(s.current) << 48
+		page = userHome(s.current, page)
 	}
 	s.mark(markUnmap, page, 0)
 }
@@ -109,15 +109,31 @@ func (s *Space) In(r Region, addr uint64) bool {
 	return (addr-reg.base)>>pageShift < uint64(len(reg.ptes))
 }
 
-func (s *Space) appendPages(r Region, n int, page func() pte) uint64 {
+func (s *Space) appendPages(r Region, n int, page func(va uint64) pte) uint64 {
 	reg := &s.regions[r]
 	addr := reg.base + uint64(len(reg.ptes))<<pageShift
 	for i := range n {
-		p := page()
+		va := addr + uint64(i)<<pageShift
+		p := page(va)
 		reg.ptes = append(reg.ptes, p)
-		s.mark(markMap, addr+uint64(i)<<pageShift, uint64(uint32(p.frame))<<8|uint64(p.prot))
+		s.mark(markMap, va, uint64(uint32(p.frame))<<8|uint64(p.prot))
 	}
 	return addr
+}
+
+// Home returns an address that all views of one byte of memory share: that of a
+// mapping or a buffer of an application is where the memory was first put, the
+// latter with the number of the process in it. Any other address is its own
+// home.
+func (s *Space) Home(addr uint64) uint64 {
+	if !IsUser(addr) && !s.In(SystemMaps, addr) {
+		return addr
+	}
+	p := s.entry(addr)
+	if p == nil || p.frame < 0 {
+		return addr
+	}
+	return s.frames[p.frame].home + addr&(PageSize-1)
 }
 
 // Physical returns the physical address behind addr.

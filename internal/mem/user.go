@@ -17,6 +17,16 @@ const (
 // IsUser reports whether an address is one of applications.
 func IsUser(addr uint64) bool { return addr-UserStart < UserEnd-UserStart }
 
+// userHome tells addresses of applications in different processes apart.
+func userHome(p Process, addr uint64) uint64 { return addr | uint64(p)<<48 }
+
+// UserOf is the reverse of Home for a buffer of an application: its address in
+// its process.
+func UserOf(home uint64) (addr uint64, ok bool) {
+	addr = home & (1<<48 - 1)
+	return addr, IsUser(addr)
+}
+
 // NewProcess makes an empty address space.
 func (s *Space) NewProcess() Process {
 	s.processes = append(s.processes, nil)
@@ -42,12 +52,12 @@ func (s *Space) MapUser(p Process, size uint64) uint64 {
 	n := int((size + PageSize - 1) >> pageShift)
 	t := &s.processes[p-1]
 	first := userBase + uint64(len(*t))<<pageShift
-	for range n {
-		*t = append(*t, pte{frame: s.newFrame(), prot: Read | Write})
+	for i := range n { // the last page first
+		*t = append(*t, pte{frame: s.newFrame(userHome(p, first+uint64(n-1-i)<<pageShift)), prot: Read | Write})
 	}
 	slices.Reverse((*t)[len(*t)-n:])
 	*t = append(*t, pte{frame: -1})
-	s.mark(markMap, first|uint64(p)<<48, size)
+	s.mark(markMap, userHome(p, first), size)
 	if size < PageSize {
 		return first + PageSize - (size+15)&^15
 	}

@@ -43,6 +43,34 @@ func TestProcesses(t *testing.T) {
 	}
 }
 
+// All views of a byte have one home, and different bytes have different ones.
+func TestHome(t *testing.T) {
+	s := New()
+	a, b := s.NewProcess(), s.NewProcess()
+	p, q := s.MapUser(a, 2*PageSize), s.MapUser(b, 2*PageSize)
+	block := s.Alloc(100, 0, false, 0)
+	view := func(addr uint64) uint64 {
+		pa, _ := s.Physical(addr)
+		return s.MapPhysical(SystemMaps, pa, 8, Read|Write)
+	}
+	registers := s.MapDevice(SystemMaps, 1)
+	if v := view(block + 4); v == block+4 || s.Home(v) != block+4 || s.Home(block+4) != block+4 || s.Home(registers+8) != registers+8 {
+		t.Errorf("block 0x%X, mapped at 0x%X: homes 0x%X, 0x%X", block+4, v, s.Home(v), s.Home(block+4))
+	}
+	s.UseProcess(a)
+	first, second, mapped := s.Home(p+8), s.Home(p+PageSize), s.Home(view(p+8))
+	s.UseProcess(b)
+	if other := s.Home(q + 8); first != mapped || second != first+PageSize-8 || other == first {
+		t.Errorf("homes 0x%X, mapped 0x%X, second page 0x%X, other process 0x%X", first, mapped, second, other)
+	}
+	if addr, ok := UserOf(first); !ok || addr != p+8 {
+		t.Errorf("the address is 0x%X, %v", addr, ok)
+	}
+	if _, ok := UserOf(s.Home(block)); ok {
+		t.Error("a block is a buffer of an application")
+	}
+}
+
 // Pages that follow each other are no neighbours in physical memory.
 func TestUserPagesAreScattered(t *testing.T) {
 	s := New()

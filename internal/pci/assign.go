@@ -2,172 +2,183 @@ package pci
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dirql/dirql/device"
-	"github.com/dirql/dirql/wdf"
 )
 
-// messageAddress is where message-signalled interrupts are written to.
-const messageAddress = 0xFEE00000
-
-// assign gives the function its addresses and interrupts, once: rebalancing
-// does not change them.
-func (b *Bus) assign(s *Slot) error {
-	for _, r := range s.Function.Info().BARs {
-		next := &b.nextMMIO
-		if r.Kind == device.IO {
-			next = &b.nextPort
-		}
-		base := (*next + r.Size - 1) &^ (r.Size - 1)
-		if end := base + r.Size; r.Kind != device.IO && end > messageAddress || r.Kind == device.IO && end > 1<<16 {
-			return fmt.Errorf("device %s: no room for BAR %d of 0x%X bytes", s.Function.Info().Name, r.Index, r.Size)
-		}
-		*next = base + r.Size
-		s.bars = append(s.bars, bar{r, base})
-	}
-	return b.assignInterrupts(s)
+// assignment is what the PnP manager has given to a function. A rebalance changes
+// it; it is state.
+type assignment struct {
+	kind    interruptKind
+	vectors []uint8 // of the interrupts: one for a line, one for each message
+	line    int     // of the interrupt controller; -1: it never had one
+	bars    []bar   // as assigned, to be restored after D3hot
 }
 
-// assignInterrupts gives the function vectors of its level: a block for
-// messages, or one for its line, which functions on the same pin and level
-// share.
-func (b *Bus) assignInterrupts(s *Slot) error {
+func (a assignment) clone() assignment {
+	a.vectors, a.bars = slices.Clone(a.vectors), slices.Clone(a.bars)
+	return a
+}
+
+// interruptKind is how a function interrupts.
+type interruptKind uint8
+
+const (
+	noInterrupt interruptKind = iota
+	lineInterrupt
+	messages      // MSI
+	tableMessages // MSI-X
+)
+
+// bar is a BAR with its place, and those where it was before a rebalance.
+type bar struct {
+	device.BAR
+	base uint64
+	past []uint64
+}
+
+// move puts a BAR into a place where it never was, or, when there is no room, where
+// it was first.
+func (b *Bus) move(s *Slot, r *bar) {
+	base, err := b.place(s, r.BAR)
+	if err != nil {
+		if len(r.past) == 0 {
+			return
+		}
+		base, r.past = r.past[0], r.past[1:]
+	}
+	r.past = append(slices.Clip(r.past), r.base)
+	r.base = base
+}
+
+// Change is what a rebalance changes besides addresses and vectors, which always
+// become others where there is room.
+type Change struct {
+	Line     bool // the function gets its line, although it has messages
+	Messages int  // at most so many; 0: as many as it has
+}
+
+// assign gives the function its addresses and interrupts.
+func (b *Bus) assign(s *Slot) error {
+	for _, r := range s.Function.Info().BARs {
+		base, err := b.place(s, r)
+		if err != nil {
+			return err
+		}
+		s.bars = append(s.bars, bar{BAR: r, base: base})
+	}
+	if err := b.assignInterrupts(s, Change{}); err != nil {
+		return err
+	}
+	return b.assignWake(s)
+}
+
+// place finds room for a BAR.
+func (b *Bus) place(s *Slot, r device.BAR) (base uint64, err error) {
+	next := &b.next.mmio
+	if r.Kind == device.IO {
+		next = &b.next.port
+	}
+	base = (*next + r.Size - 1) &^ (r.Size - 1)
+	if end := base + r.Size; r.Kind != device.IO && end > messageAddress || r.Kind == device.IO && end > 1<<16 {
+		return 0, fmt.Errorf("device %s: no room for BAR %d of 0x%X bytes", s.Function.Info().Name, r.Index, r.Size)
+	}
+	*next = base + r.Size
+	return base, nil
+}
+
+// Reassign gives the function other resources: what the PnP manager does while the
+// device is stopped. The error says what is not possible; then nothing changes.
+func (b *Bus) Reassign(s *Slot, c Change) error {
+	if c.Line && s.Function.Info().InterruptPin == 0 {
+		return fmt.Errorf("device %s has no interrupt line", s.Function.Info().Name)
+	}
+	for i := range s.bars {
+		b.move(s, &s.bars[i])
+	}
+	return b.assignInterrupts(s, c)
+}
+
+// assignInterrupts gives the function vectors of its level: for the messages of its
+// MSI-X table or, without one, of MSI, where they are allowed, else for its line.
+func (b *Bus) assignInterrupts(s *Slot, c Change) error {
 	info := s.Function.Info()
-	messages := s.options.Messages && info.Messages > 0
-	if !messages && info.InterruptPin == 0 {
+	kind, count := noInterrupt, 1
+	switch {
+	case s.options.Messages && !c.Line && info.MSIX.Vectors > 0:
+		kind, count = tableMessages, info.MSIX.Vectors
+	case s.options.Messages && !c.Line && info.Messages > 0:
+		kind, count = messages, info.Messages
+	case info.InterruptPin != 0:
+		kind = lineInterrupt
+	default:
 		return nil
 	}
-	s.count = 1
-	if messages {
-		s.count = info.Messages
+	for kind != lineInterrupt && c.Messages > 0 && count > c.Messages {
+		if count /= 2; kind == tableMessages {
+			count = c.Messages
+		}
 	}
-	vector, ok := b.freeVectors(s.options.DIRQL, s.count)
-	if !ok {
-		return fmt.Errorf("device %s: no %d free vectors at DIRQL %d", info.Name, s.count, s.options.DIRQL)
+	vectors := b.freeVectors(s.options.DIRQL, kind, count)
+	if vectors == nil { // those that it has, then
+		s.vectors = nil
+		if vectors = b.freeVectors(s.options.DIRQL, kind, count); vectors == nil {
+			return fmt.Errorf("device %s: no %d free vectors at DIRQL %d", info.Name, count, s.options.DIRQL)
+		}
 	}
-	s.vector = vector
-	if !messages {
-		s.line = b.m.AddLine(info.Name+" INTA", vector, false)
+	s.kind, s.vectors = kind, vectors
+	switch {
+	case kind != lineInterrupt:
+	case s.line < 0:
+		s.line = b.m.AddLine(info.Name+" INTA", vectors[0], false)
+	default:
+		b.m.RouteLine(s.line, vectors[0])
 	}
 	return nil
 }
 
-// freeVectors finds a block of vectors of a level; a vector's class is its
-// DIRQL (IRQL-3). Blocks are aligned to their size, as MSI needs.
-func (b *Bus) freeVectors(dirql uint8, count int) (uint8, bool) {
-	for v := 0; v+count <= 16; v += count {
-		first := int(dirql)<<4 + v
-		free := true
-		for _, s := range b.slots {
-			if s.count > 0 && first < int(s.vector)+s.count && int(s.vector) < first+count && s.vector != 0 {
-				free = false
-			}
-		}
-		if free {
-			return uint8(first), true
-		}
-	}
-	return 0, false
-}
-
-// Start programs the function as the bus driver does before a device starts or
-// returns to D0: base addresses, memory space, bus mastering, messages.
-func (b *Bus) Start(s *Slot) {
-	f := s.Function
-	if pm := f.Capability(device.CapabilityPower); pm != 0 {
-		f.WriteConfig(pm+device.PowerControl, 2, device.PowerD0)
-	}
-	for _, r := range s.bars {
-		f.WriteConfig(device.ConfigBAR0+4*r.Index, 4, uint32(r.base))
-		if r.Kind == device.Memory64 {
-			f.WriteConfig(device.ConfigBAR0+4*r.Index+4, 4, uint32(r.base>>32))
-		}
-	}
-	f.WriteConfig(device.ConfigCommand, 2, device.CommandMemory|device.CommandIO|device.CommandBusMaster)
-	if s.count > 0 && s.line < 0 {
-		b.enableMessages(s)
-	}
-}
-
-// enableMessages programs the MSI capability with the slot's vectors.
-func (b *Bus) enableMessages(s *Slot) {
-	f, info := s.Function, s.Function.Info()
-	at := f.Capability(device.CapabilityMSI)
-	data := device.MSIData32
-	f.WriteConfig(at+device.MSIAddress, 4, messageAddress)
-	if info.Message64 {
-		f.WriteConfig(at+device.MSIAddressHi, 4, 0)
-		data = device.MSIData64
-	}
-	f.WriteConfig(at+data, 2, uint32(s.vector))
-	log := 0
-	for 1<<log < s.count {
-		log++
-	}
-	f.WriteConfig(at+device.MSIControl, 2, uint32(log<<device.MSIMultipleShift|device.MSIEnable))
-}
-
-// PowerOff puts the function into D3hot, as the bus driver does after the
-// device's own power-down.
-func (b *Bus) PowerOff(s *Slot) {
-	if pm := s.Function.Capability(device.CapabilityPower); pm != 0 {
-		s.Function.WriteConfig(pm+device.PowerControl, 2, device.PowerD3hot)
-	}
-}
-
-// Requirements returns what the function asks for in interrupts. The framework
-// filters them, and Resources takes the result.
-func (b *Bus) Requirements(s *Slot) []wdf.InterruptRequirement {
-	if s.count == 0 {
+// assignWake gives the function its wake line.
+func (b *Bus) assignWake(s *Slot) error {
+	if !s.options.WakeLine {
 		return nil
 	}
-	r := wdf.InterruptRequirement{Message: s.line < 0, ShareDisposition: wdf.CmResourceShareShared, Processors: b.affinity(s)}
-	if r.Message {
-		r.ShareDisposition = wdf.CmResourceShareDeviceExclusive
+	name := s.Function.Info().Name
+	vectors := b.freeVectors(s.options.DIRQL, lineInterrupt, 1)
+	if vectors == nil {
+		return fmt.Errorf("device %s: no free vector for its wake line at DIRQL %d", name, s.options.DIRQL)
 	}
-	return []wdf.InterruptRequirement{r}
+	s.wake, s.wakeLine = vectors[0], b.m.AddLine(name+" WAKE", vectors[0], true)
+	return nil
 }
 
-// affinity returns the processors to which the interrupts of the function can go.
-func (b *Bus) affinity(s *Slot) uint64 {
-	all := uint64(1)<<b.m.Processors() - 1
-	if s.options.Affinity != 0 {
-		return s.options.Affinity
-	}
-	return all
-}
-
-// Resources returns the raw and translated resource lists that the PnP manager
-// gives to the driver. Of the policies that are required, specified processors are
-// honoured as far as the function's interrupts can go to them; the others leave the
-// choice to the PnP manager.
-func (b *Bus) Resources(s *Slot, required []wdf.InterruptRequirement) (raw, translated []wdf.Resource) {
-	for _, r := range s.bars {
-		typ := uint8(wdf.CmResourceTypeMemory)
-		if r.Kind == device.IO {
-			typ = wdf.CmResourceTypePort
+// freeVectors finds vectors of a level; a vector's class is its DIRQL (IRQL-3). MSI
+// needs a block that is aligned to its size; of MSI-X as many are given as there are,
+// at least one. nil: there is no room.
+func (b *Bus) freeVectors(dirql uint8, kind interruptKind, count int) []uint8 {
+	var taken [16]bool
+	for _, s := range b.slots {
+		for _, v := range s.vectors {
+			taken[v&15] = taken[v&15] || v>>4 == dirql
 		}
-		d := wdf.Resource{Type: typ, ShareDisposition: wdf.CmResourceShareDeviceExclusive, Start: r.base, Length: r.Size}
-		raw, translated = append(raw, d), append(translated, d)
-	}
-	if s.count == 0 {
-		return raw, translated
-	}
-	t := wdf.Resource{Type: wdf.CmResourceTypeInterrupt, ShareDisposition: wdf.CmResourceShareShared,
-		Level: s.options.DIRQL, Vector: uint32(s.vector), Affinity: b.affinity(s)}
-	if len(required) > 0 {
-		t.ShareDisposition = required[0].ShareDisposition
-		if set := required[0].Processors & t.Affinity; required[0].Policy == wdf.IrqPolicySpecifiedProcessors && set != 0 {
-			t.Affinity = set
+		if s.wakeLine >= 0 && s.wake>>4 == dirql {
+			taken[s.wake&15] = true
 		}
 	}
-	r := t
-	r.Level, r.Vector = uint8(s.number), s.number // the raw line number
-	if s.line < 0 {
-		flags := uint16(wdf.CmResourceInterruptLatched | wdf.CmResourceInterruptMessage)
-		t.ShareDisposition, t.Flags = wdf.CmResourceShareDeviceExclusive, flags
-		r = t
-		r.MessageCount = uint16(s.count)
+	var found []uint8
+	for v := range taken {
+		if kind != tableMessages && len(found) == 0 && v%count != 0 || taken[v] {
+			if kind != tableMessages {
+				found = nil
+			}
+			continue
+		}
+		if found = append(found, dirql<<4|uint8(v)); len(found) == count {
+			return found
+		}
 	}
-	return append(raw, r), append(translated, t)
+	if kind != tableMessages {
+		return nil
+	}
+	return found
 }

@@ -3,13 +3,14 @@
 // and interrupt vectors, finds the function behind a physical address, and
 // carries interrupts, messages and DMA between device models and the kernel.
 //
-// Read Bus and Slot first; assign.go has the resources, host.go what a function
-// can do.
+// Read Bus and Slot first; assign.go has what functions get, resources.go what drivers
+// see of it, start.go how it is programmed, host.go what a function can do.
 package pci
 
 import (
 	"encoding/binary"
 	"fmt"
+	"slices"
 
 	"github.com/dirql/dirql/device"
 	"github.com/dirql/dirql/internal/kernel"
@@ -22,8 +23,14 @@ type Bus struct {
 	m     *kernel.Machine
 	slots []*Slot
 
-	nextMMIO uint64 // first free physical address for memory BARs
-	nextPort uint64
+	next room
+
+	onWake func(slot uint32) // see OnWake
+}
+
+// room is where BARs can be put: the first free addresses.
+type room struct {
+	mmio, port uint64
 }
 
 // Options say how a function is connected.
@@ -35,6 +42,10 @@ type Options struct {
 	DIRQL uint8
 	// Affinity is the set of processors for its interrupts; 0: all.
 	Affinity uint64
+	// WakeLine gives the function a latched line of its own for wake, besides its
+	// interrupts, with the hint that it can wake (CM_RESOURCE_INTERRUPT_WAKE_HINT):
+	// what firmware describes on platforms without PME#.
+	WakeLine bool
 	// Free lets the events of the model happen at any time, in any order: the
 	// source of choices decides, not virtual time.
 	Free bool
@@ -45,15 +56,10 @@ type Slot struct {
 	Function *device.Function
 	options  Options
 	number   uint32
-	line     int // of the interrupt controller; -1: none
-	vector   uint8
-	count    int   // messages that the function got
-	bars     []bar // as assigned, to be restored after D3hot
-}
+	wakeLine int   // Options.WakeLine; -1: none
+	wake     uint8 // vector of the wake line
 
-type bar struct {
-	device.BAR
-	base uint64
+	assignment
 }
 
 // MMIO and port space that BARs are assigned from.
@@ -64,7 +70,7 @@ const (
 
 // NewBus puts a bus into a machine.
 func NewBus(m *kernel.Machine) *Bus {
-	b := &Bus{m: m, nextMMIO: mmioBase, nextPort: portBase}
+	b := &Bus{m: m, next: room{mmioBase, portBase}}
 	m.SetBus(b)
 	m.Attach(b)
 	return b
@@ -83,7 +89,7 @@ func (b *Bus) Add(model device.Model, o Options) (*Slot, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &Slot{Function: f, options: o, number: uint32(len(b.slots)), line: -1}
+	s := &Slot{Function: f, options: o, number: uint32(len(b.slots)), wakeLine: -1, assignment: assignment{line: -1}}
 	b.slots = append(b.slots, s)
 	f.Reset()
 	if err := b.assign(s); err != nil {
@@ -114,6 +120,7 @@ func (b *Bus) ReadRegister(pa uint64, size int) (uint64, string) {
 			return s.Function.ReadRegister(n, off, size), b.registerName(s, n, off)
 		}
 	}
+	b.checkMoved(pa, "read")
 	return ^uint64(0) >> (64 - 8*size), fmt.Sprintf("physical 0x%X (no device)", pa)
 }
 
@@ -126,7 +133,28 @@ func (b *Bus) WriteRegister(pa uint64, size int, value uint64) string {
 			return b.registerName(s, n, off)
 		}
 	}
+	b.checkMoved(pa, "written")
 	return fmt.Sprintf("physical 0x%X (no device)", pa)
+}
+
+// checkMoved reports a driver that touches registers where they were before its
+// device was stopped: what is there now can be another device.
+func (b *Bus) checkMoved(pa uint64, verb string) {
+	for _, s := range b.slots {
+		for _, r := range s.bars {
+			if r.Kind == device.IO {
+				continue
+			}
+			for _, base := range append(slices.Clip(r.past), r.base) {
+				if pa-base < r.Size {
+					b.m.ReportRunning(kernel.Finding{Rule: "register access after the stop", Clause: "WDFI-34", Text: fmt.Sprintf(
+						"0x%X is %s, which was register 0x%X of %s until the device was stopped: the registers are elsewhere after "+
+							"EvtDevicePrepareHardware, and nowhere before", pa, verb, pa-base, s.Function.Info().Name)})
+					return
+				}
+			}
+		}
+	}
 }
 
 // checkAwake reports a driver that touches a device in a low-power state. What
@@ -171,27 +199,53 @@ func (b *Bus) registerName(s *Slot, n int, off uint64) string {
 	return fmt.Sprintf("%s BAR%d+0x%X", s.Function.Info().Name, n, off)
 }
 
-// Event implements kernel.Bus: an event of a model is due.
-func (b *Bus) Event(slot, event uint32) { b.slots[slot].Function.Event(event) }
+// Event implements kernel.Bus: an event of a model is due, or one from outside.
+func (b *Bus) Event(slot, event uint32) {
+	if slot&outside != 0 {
+		b.wakeTriggered(b.slots[slot&^outside])
+		return
+	}
+	b.slots[slot].Function.Event(event)
+}
+
+// snapshot is the state of a bus.
+type snapshot struct {
+	functions [][]byte
+	assigned  []assignment
+	next      room
+}
 
 // Snapshot implements kernel.Component.
-func (b *Bus) Snapshot() any { return b.AppendState(nil) }
+func (b *Bus) Snapshot() any {
+	c := &snapshot{next: b.next}
+	for _, s := range b.slots {
+		c.functions = append(c.functions, s.Function.AppendState(nil))
+		c.assigned = append(c.assigned, s.assignment.clone())
+	}
+	return c
+}
 
 // Restore implements kernel.Component.
 func (b *Bus) Restore(state any) {
-	p := state.([]byte)
-	for _, s := range b.slots {
-		n := binary.LittleEndian.Uint32(p)
-		if err := s.Function.RestoreState(p[4 : 4+n]); err != nil {
+	c := state.(*snapshot)
+	b.next = c.next
+	for i, s := range b.slots {
+		if err := s.Function.RestoreState(c.functions[i]); err != nil {
 			panic("BUG: " + err.Error())
 		}
-		p = p[4+n:]
+		s.assignment = c.assigned[i].clone()
 	}
 }
 
-// AppendState implements kernel.Component.
+// AppendState implements kernel.Component. Of what is assigned only the choice
+// between two places is not the same in all runs of a scenario.
 func (b *Bus) AppendState(p []byte) []byte {
 	for _, s := range b.slots {
+		p = append(p, byte(s.kind), byte(len(s.vectors)))
+		p = append(p, s.vectors...)
+		for _, r := range s.bars {
+			p = binary.LittleEndian.AppendUint64(p, r.base)
+		}
 		at := len(p)
 		p = s.Function.AppendState(append(p, 0, 0, 0, 0))
 		binary.LittleEndian.PutUint32(p[at:], uint32(len(p)-at-4))

@@ -151,3 +151,52 @@ func TestWDFI19Required(t *testing.T) {
 		}
 	}
 }
+
+// A rebalance gives a function addresses where it never was and other vectors, or
+// its line instead of messages; what touches the old addresses is reported (WDFI-34).
+// A snapshot has what is assigned.
+func TestWDFI34Reassign(t *testing.T) {
+	m, b := newBus(t)
+	s, err := b.Add(device.NewEdu(), Options{Messages: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.Start(s)
+	snapshot, err := m.Snapshot()
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, first := b.Resources(s, nil)
+	places, last := map[uint64]bool{first[0].Start: true}, first
+	for n, c := range []Change{{}, {Line: true}, {Line: true}, {}} {
+		b.Stop(s)
+		b.ReadRegister(last[0].Start, 4)
+		if f := m.Findings(); len(f) != n+1 || f[n].Clause != "WDFI-34" {
+			t.Fatalf("findings %+v", f)
+		}
+		if err := b.Reassign(s, c); err != nil {
+			t.Fatal(err)
+		}
+		b.Start(s)
+		_, r := b.Resources(s, nil)
+		if places[r[0].Start] || r[1].Vector == last[1].Vector {
+			t.Errorf("%+v: 0x%X, vector 0x%X again", c, r[0].Start, r[1].Vector)
+		}
+		if got := r[1].Flags&wdf.CmResourceInterruptMessage == 0; got != c.Line {
+			t.Errorf("%+v: flags 0x%X", c, r[1].Flags)
+		}
+		if v, name := b.ReadRegister(r[0].Start, 4); v != 0x010000ED {
+			t.Errorf("%s reads 0x%X", name, v)
+		}
+		places[r[0].Start], last = true, r
+	}
+	m.Restore(snapshot)
+	if _, r := b.Resources(s, nil); r[0].Start != first[0].Start || r[1].Vector != first[1].Vector {
+		t.Errorf("after the restore %+v", r)
+	}
+	for range 1000 { // until there is no room any more
+		if err := b.Reassign(s, Change{}); err != nil {
+			t.Fatal(err)
+		}
+	}
+}

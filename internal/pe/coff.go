@@ -41,7 +41,7 @@ func readCOFF(t *SymbolTable) error {
 			continue
 		}
 		if s := &f.Sections[section-1]; value < s.Size {
-			t.add(symbol{s.RVA + value, 0, rankCOFF, name})
+			t.add(symbol{rva: s.RVA + value, rank: rankCOFF, name: name})
 		}
 	}
 	return nil

@@ -12,7 +12,8 @@
 //	    functions, unwind codes, one stack frame up
 //	symbols.go  what a name and a line are; merges what the readers below find
 //	    coff.go dwarf*.go  mingw-w64 and clang: symbol table, debugging entries, line programs
-//	    msf.go pdb*.go     MSVC and clang: the container, symbols, lines
+//	    msf.go pdb*.go     MSVC and clang: the container, symbols, lines, types
+//	types.go  the name of a field at an offset of a type, of a part of a variable
 //	summary.go kind.go     what `dirql inspect` shows
 //
 // Rules that hold inside:

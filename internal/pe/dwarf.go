@@ -18,12 +18,22 @@ type dwarfReader struct {
 	str, lineStr                         string
 
 	steps    int // what may still be done; see readDWARF
+	visit    dwarfVisitor
 	table    map[uint64]*abbrevEntry
 	tableAt  uint64
 	compDirs map[uint64]string // offset of a line program -> directory of its unit
 	names    map[uint64]string // offset of an entry -> name
 	origins  map[uint64]uint64 // offset of an entry without a name -> entry that has it
+	typeOf   map[uint64]typeID // offset of the entry of a variable that is only declared -> type
 	pending  []pendingSymbol
+}
+
+// dwarfVisitor takes the entries of all units, one after the other.
+type dwarfVisitor interface {
+	// entry takes an entry; its children, if the shape has some, follow.
+	entry(u *dwarfUnit, at uint64, shape *abbrevEntry, e *dwarfEntry)
+	// end ends a list of children.
+	end()
 }
 
 // pendingSymbol is a function or variable whose name another entry has.
@@ -35,22 +45,27 @@ type pendingSymbol struct {
 // readDWARF adds names and lines of the DWARF sections to a table. A mistake
 // leaves in what was found before it.
 func readDWARF(t *SymbolTable) error {
-	d := &dwarfReader{t: t, compDirs: map[uint64]string{}, names: map[uint64]string{}, origins: map[uint64]uint64{}}
+	d := &dwarfReader{t: t, compDirs: map[uint64]string{}, names: map[uint64]string{}, origins: map[uint64]uint64{}, typeOf: map[uint64]typeID{}}
 	found, err := d.sections()
 	if err != nil || !found {
 		return err
 	}
-	// Attributes of no length cost time but no bytes; a good file has far
-	// fewer of them than bytes.
-	d.steps = 1<<16 + 4*(len(d.info)+len(d.abbrev))
-	infoErr := d.readInfo()
+	d.limit()
+	infoErr := d.readInfo(d)
 	d.resolve()
+	if t.readTypes == nil {
+		t.readTypes = d.readTypes
+	}
 	lineErr := d.readLines()
 	if infoErr != nil {
 		return infoErr
 	}
 	return lineErr
 }
+
+// limit bounds what a reading may do. Attributes of no length cost time but no
+// bytes; a good file has far fewer of them than bytes.
+func (d *dwarfReader) limit() { d.steps = 1<<16 + 4*(len(d.info)+len(d.abbrev)) }
 
 // sections finds the sections.
 func (d *dwarfReader) sections() (found bool, err error) {
@@ -93,26 +108,51 @@ func (d *dwarfReader) rva(addr uint64) (uint32, bool) {
 
 // Tags and attributes that matter (DWARF 5, section 7.5).
 const (
+	tagArray       = 0x01
+	tagClass       = 0x02
+	tagEnumeration = 0x04
+	tagMember      = 0x0D
 	tagCompileUnit = 0x11
+	tagStructure   = 0x13
+	tagTypedef     = 0x16
+	tagUnion       = 0x17
+	tagInheritance = 0x1C
+	tagSubrange    = 0x21
+	tagBase        = 0x24
+	tagConst       = 0x26
+	tagPointer     = 0x0F
 	tagSubprogram  = 0x2E
 	tagVariable    = 0x34
+	tagVolatile    = 0x35
+	tagRestrict    = 0x37
+	tagAtomic      = 0x47
 
 	atLocation       = 0x02
 	atName           = 0x03
+	atByteSize       = 0x0B
+	atBitOffset      = 0x0C
+	atBitSize        = 0x0D
 	atStmtList       = 0x10
 	atLowPC          = 0x11
 	atHighPC         = 0x12
 	atCompDir        = 0x1B
+	atUpperBound     = 0x2F
 	atAbstractOrigin = 0x31
+	atCount          = 0x37
+	atMemberLocation = 0x38
+	atDeclaration    = 0x3C
 	atSpecification  = 0x47
+	atType           = 0x49
+	atDataBitOffset  = 0x6B
 	atStrOffsetsBase = 0x72
 	atAddrBase       = 0x73
 )
 
 // abbrevEntry is the shape of an entry.
 type abbrevEntry struct {
-	tag   uint64
-	attrs []abbrevAttr
+	tag      uint64
+	children bool
+	attrs    []abbrevAttr
 }
 
 type abbrevAttr struct {
@@ -136,8 +176,7 @@ func (d *dwarfReader) readAbbrev(at uint64) bool {
 		if code == 0 || c.bad {
 			return !c.bad
 		}
-		e := &abbrevEntry{tag: c.uleb()}
-		c.skip(1) // has children
+		e := &abbrevEntry{tag: c.uleb(), children: c.u8() != 0}
 		for {
 			a := abbrevAttr{name: c.uleb(), form: c.uleb()}
 			if a.form == formImplicitConst {
@@ -166,8 +205,9 @@ type dwarfUnit struct {
 	strOffsetsBase, addrBase uint64
 }
 
-// readInfo reads all units.
-func (d *dwarfReader) readInfo() error {
+// readInfo shows all units to a visitor.
+func (d *dwarfReader) readInfo(v dwarfVisitor) error {
+	d.visit = v
 	c := cursor{data: d.info}
 	for c.left() > 4 {
 		start := c.pos
@@ -236,13 +276,13 @@ func (c *cursor) offset(wide bool) uint64 {
 	return uint64(c.u32())
 }
 
-// readEntries reads the entries of a unit one after the other; how they nest
-// does not matter.
+// readEntries reads the entries of a unit one after the other.
 func (d *dwarfReader) readEntries(u *dwarfUnit, c *cursor) bool {
 	for c.left() > 0 {
 		at := uint64(c.pos)
 		code := c.uleb()
 		if code == 0 && !c.bad {
+			d.visit.end()
 			continue
 		}
 		shape := d.table[code]
@@ -258,22 +298,35 @@ func (d *dwarfReader) readEntries(u *dwarfUnit, c *cursor) bool {
 			}
 			e.set(a.name, v)
 		}
-		switch shape.tag {
-		case tagCompileUnit:
+		if shape.tag == tagCompileUnit {
 			u.strOffsetsBase, u.addrBase = e.strOffsetsBase.num, e.addrBase.num
-			if e.stmtList.kind == valueNumber {
-				d.compDirs[e.stmtList.num] = d.text(u, e.compDir)
-			}
-		case tagSubprogram, tagVariable:
-			d.addEntry(u, at, &e)
 		}
+		d.visit.entry(u, at, shape, &e)
 	}
 	return true
 }
 
+// entry implements dwarfVisitor: names, and where units come from. How entries
+// nest does not matter.
+func (d *dwarfReader) entry(u *dwarfUnit, at uint64, shape *abbrevEntry, e *dwarfEntry) {
+	switch shape.tag {
+	case tagCompileUnit:
+		if e.stmtList.kind == valueNumber {
+			d.compDirs[e.stmtList.num] = d.text(u, e.compDir)
+		}
+	case tagSubprogram, tagVariable:
+		d.addEntry(u, at, e)
+	}
+}
+
+// end implements dwarfVisitor.
+func (d *dwarfReader) end() {}
+
 // dwarfEntry is what an entry says, as far as it matters.
 type dwarfEntry struct {
 	name, lowPC, highPC, location, origin, stmtList, compDir, strOffsetsBase, addrBase dwarfValue
+
+	typ, byteSize, memberLocation, bitSize, bitOffset, dataBitOffset, upperBound, count, declaration dwarfValue
 }
 
 func (e *dwarfEntry) set(attr uint64, v dwarfValue) {
@@ -296,6 +349,24 @@ func (e *dwarfEntry) set(attr uint64, v dwarfValue) {
 		e.strOffsetsBase = v
 	case atAddrBase:
 		e.addrBase = v
+	case atType:
+		e.typ = v
+	case atByteSize:
+		e.byteSize = v
+	case atMemberLocation:
+		e.memberLocation = v
+	case atBitSize:
+		e.bitSize = v
+	case atBitOffset:
+		e.bitOffset = v
+	case atDataBitOffset:
+		e.dataBitOffset = v
+	case atUpperBound:
+		e.upperBound = v
+	case atCount:
+		e.count = v
+	case atDeclaration:
+		e.declaration = v
 	}
 }
 
@@ -309,6 +380,9 @@ func (d *dwarfReader) addEntry(u *dwarfUnit, at uint64, e *dwarfEntry) {
 		d.origins[at] = e.origin.num
 	}
 	s := symbol{rank: rankModule, name: name}
+	if d.t.readTypes == nil && e.typ.kind == valueReference && e.lowPC.kind == valueNone { // with a PDB its types count
+		s.typ = typeID(e.typ.num)
+	}
 	var ok bool
 	switch {
 	case e.lowPC.kind != valueNone:
@@ -318,12 +392,14 @@ func (d *dwarfReader) addEntry(u *dwarfUnit, at uint64, e *dwarfEntry) {
 	case e.location.kind == valueBlock:
 		s.rva, ok = d.place(u, e.location.block)
 	}
-	if !ok {
-		return
-	}
-	if name != "" {
+	switch {
+	case !ok:
+		if s.typ != 0 {
+			d.typeOf[at] = s.typ
+		}
+	case name != "":
 		d.t.add(s)
-	} else {
+	default:
 		d.pending = append(d.pending, pendingSymbol{s, at})
 	}
 }
@@ -374,7 +450,7 @@ func (d *dwarfReader) resolve() {
 		at := p.entry
 		for range maxOrigins {
 			if name := d.names[at]; name != "" {
-				p.name = name
+				p.name, p.typ = name, max(p.typ, d.typeOf[at])
 				d.t.add(p.symbol)
 				break
 			}
@@ -385,5 +461,5 @@ func (d *dwarfReader) resolve() {
 			at = next
 		}
 	}
-	d.names, d.origins, d.pending, d.table = nil, nil, nil, nil
+	d.names, d.origins, d.typeOf, d.pending, d.table = nil, nil, nil, nil, nil
 }

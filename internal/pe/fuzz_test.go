@@ -21,6 +21,7 @@ func FuzzParse(f *testing.F) {
 // FuzzPDB feeds PDBs to a driver that wants each of them.
 func FuzzPDB(f *testing.F) {
 	f.Add(fixture(f, "clang.pdb"))
+	f.Add(fixture(f, "types-clang.pdb"))
 	driver := fixture(f, "clang.sys")
 	f.Fuzz(func(t *testing.T, data []byte) {
 		file, err := Parse("clang.sys", driver)
@@ -37,6 +38,7 @@ func FuzzPDB(f *testing.F) {
 			table.Lookup(rva)
 			table.Line(rva)
 		}
+		askTypes(table)
 	})
 }
 
@@ -44,7 +46,7 @@ func FuzzPDB(f *testing.F) {
 func FuzzDWARF(f *testing.F) {
 	names := []string{".debug_abbrev", ".debug_info", ".debug_line", ".debug_str", ".debug_line_str", ".debug_addr", ".debug_str_offsets"}
 	separator := []byte("\xF0|\xF1|")
-	for _, name := range []string{"gcc4.sys", "gcc5.sys", "clangdwarf.sys"} {
+	for _, name := range []string{"gcc4.sys", "gcc5.sys", "clangdwarf.sys", "types-gcc2.sys", "types-gcc5.sys"} {
 		file := parseFixture(f, name)
 		var parts [][]byte
 		for _, section := range names {
@@ -68,5 +70,23 @@ func FuzzDWARF(f *testing.F) {
 			table.Lookup(rva)
 			table.Line(rva)
 		}
+		askTypes(table)
 	})
+}
+
+// askTypes asks for parts of types and variables.
+func askTypes(table *SymbolTable) {
+	asked := 0
+	for name := range table.types().byName {
+		if asked++; asked > 64 {
+			break
+		}
+		for offset := uint64(0); offset < 80; offset += 7 {
+			table.Field(name, offset, offset%9)
+		}
+		table.Field(name, ^uint64(0), ^uint64(0))
+	}
+	for i := range table.syms[:min(len(table.syms), 64)] {
+		table.Variable(table.syms[i].rva+uint32(i%5), uint64(i))
+	}
 }

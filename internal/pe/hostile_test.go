@@ -33,6 +33,7 @@ func exercise(t testing.TB, data, pdb []byte) {
 		}
 		table.Line(rva)
 	}
+	askTypes(table)
 	m := mem.New()
 	im, err := f.Load(m, 0)
 	if err != nil {

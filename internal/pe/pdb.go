@@ -7,6 +7,7 @@ import (
 // Streams of a PDB with fixed numbers.
 const (
 	streamInfo = 1
+	streamTPI  = 2
 	streamDBI  = 3
 )
 
@@ -16,8 +17,9 @@ const noStream = 0xFFFF
 type pdb struct {
 	*msf
 	t       *SymbolTable
-	names   string // the /names stream: names of source files, by offset
-	symbols int    // stream of the public and global symbols
+	udts    map[string]typeID // typedefs, which are symbols
+	names   string            // the /names stream: names of source files, by offset
+	symbols int               // stream of the public and global symbols
 	modules []pdbModule
 	read    []bool // module streams that were read
 }
@@ -37,13 +39,14 @@ func readPDB(t *SymbolTable, name string, data []byte) error {
 	if err != nil {
 		return err
 	}
-	p := &pdb{msf: m, t: t, read: make([]bool, len(m.streams))}
+	p := &pdb{msf: m, t: t, udts: map[string]typeID{}, read: make([]bool, len(m.streams))}
 	if err := p.readInfo(); err != nil {
 		return err
 	}
 	if err := p.readDBI(); err != nil {
 		return err
 	}
+	t.readTypes = p.readTypes
 	p.readSymbols(cursor{data: p.stream(p.symbols)})
 	for _, mod := range p.modules {
 		p.readModule(mod)
@@ -181,6 +184,7 @@ func (p *pdb) readModule(m pdbModule) {
 
 // Kinds of symbol records (CodeView).
 const (
+	symUDT     = 0x1108
 	symLData   = 0x110C
 	symGData   = 0x110D
 	symPublic  = 0x110E
@@ -204,8 +208,11 @@ func (p *pdb) readSymbols(c cursor) {
 			r.skip(4)
 			p.addSymbol(&r, rankPublic, 0)
 		case symLData, symGData:
-			r.skip(4)
-			p.addSymbol(&r, rankModule, 0)
+			typ := typeID(r.u32())
+			p.addSymbol(&r, rankModule, typ)
+		case symUDT:
+			typ := typeID(r.u32())
+			p.addTypedef(r.cstring(), typ)
 		case symLProc, symGProc, symLProcID, symGProcID:
 			r.skip(12)
 			size := r.u32()
@@ -215,31 +222,32 @@ func (p *pdb) readSymbols(c cursor) {
 			r.skip(12)
 			offset, segment, size := r.u32(), r.u16(), r.u16()
 			r.skip(1)
-			p.addAt(segment, offset, uint32(size), rankModule, r.cstring())
+			p.addAt(segment, offset, symbol{size: uint32(size), name: r.cstring()})
 		}
 	}
 }
 
-func (p *pdb) addSymbol(r *cursor, k rank, size uint32) {
+func (p *pdb) addSymbol(r *cursor, k rank, typ typeID) {
 	offset, segment := r.u32(), r.u16()
-	p.addAt(segment, offset, size, k, r.cstring())
+	p.addAt(segment, offset, symbol{rank: k, typ: typ, name: r.cstring()})
 }
 
 // addProc reads the end of a procedure's record; flags lie before the name.
 func (p *pdb) addProc(r *cursor, size uint32) {
 	offset, segment := r.u32(), r.u16()
 	r.skip(1)
-	p.addAt(segment, offset, size, rankModule, r.cstring())
+	p.addAt(segment, offset, symbol{size: size, name: r.cstring()})
 }
 
 // addAt adds a symbol at an offset in a section. C++ names of the linker are
 // left as they are, but for those of string literals, which are their text.
-func (p *pdb) addAt(segment uint16, offset, size uint32, k rank, name string) {
-	if strings.HasPrefix(name, "??_C@") {
-		name = "`string'"
+func (p *pdb) addAt(segment uint16, offset uint32, s symbol) {
+	if strings.HasPrefix(s.name, "??_C@") {
+		s.name = "`string'"
 	}
-	if rva, ok := p.rva(segment, offset); ok {
-		p.t.add(symbol{rva, size, k, name})
+	var ok bool
+	if s.rva, ok = p.rva(segment, offset); ok {
+		p.t.add(s)
 	}
 }
 

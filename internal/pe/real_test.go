@@ -70,8 +70,47 @@ func tryDriver(t *testing.T, path string) {
 	}
 	t.Logf("%d names (%v), %d lines, %d functions in .pdata, %d relocations, %d bytes pageable, %d discardable",
 		table.Len(), table.Sources(), len(table.lines), s.Functions, s.Relocations, s.Pageable, s.Discardable)
-	if pdb != nil {
+	if pdb != nil && len(table.Warnings) == 0 {
 		checkEntryNames(t, f, table)
+		checkTypes(t, table)
+	}
+}
+
+// checkTypes asks for each field of each structure, and for what is always the
+// same.
+func checkTypes(t *testing.T, table *SymbolTable) {
+	t.Helper()
+	types := table.types()
+	fields := 0
+	for name, id := range types.byName {
+		w := pathWalk{t: types, steps: 1 << 20}
+		w.each(types.plain(id), func(f *cField) {
+			fields++
+			size := types.sizeOf(f.typ)
+			if types.plain(f.typ).kind == typeFields { // it may have none
+				size = 0
+			}
+			if p := types.path(name, id, f.offset, size); size > 0 && strings.Contains(p.Name, "(padding)") {
+				t.Errorf("%s has %+v, but the name of that is %s", name, *f, p.Name)
+			}
+		})
+	}
+	variables, typed := 0, 0
+	for _, s := range table.syms {
+		if s.typ == 0 {
+			continue
+		}
+		variables++
+		if _, ok := table.Variable(s.rva, 1); ok {
+			typed++
+		}
+	}
+	t.Logf("%d types, %d names of types, %d fields; %d variables, of which %d have a type", len(types.types), len(types.byName), fields, variables, typed)
+	if p, ok := table.Field("LIST_ENTRY", 8, 8); !ok || p.Name != "LIST_ENTRY.Blink" {
+		t.Errorf("LIST_ENTRY+8 is %q, %v", p.Name, ok)
+	}
+	if fields < 1000 || typed < variables*9/10 {
+		t.Error("too few")
 	}
 }
 

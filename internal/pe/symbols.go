@@ -37,6 +37,7 @@ func (r rank) String() string {
 type symbol struct {
 	rva, size uint32 // size 0: unknown
 	rank      rank
+	typ       typeID // of a variable, 0: unknown
 	name      string
 }
 
@@ -58,6 +59,9 @@ type SymbolTable struct {
 	byName map[string]int32
 	lines  []lineRow
 	files  []sourceFile
+
+	readTypes func(*typeTable) // of the PDB, or of the image; nil: there are none
+	typeTable *typeTable       // nil: not read yet
 }
 
 var _ Symbols = (*SymbolTable)(nil)
@@ -83,12 +87,12 @@ func (f *File) Symbols(pdbName string, pdb []byte) *SymbolTable {
 	t.warn(readCOFF(t))
 	for i := range f.Imports {
 		if im := &f.Imports[i]; im.Name != "" {
-			t.add(symbol{im.Slot, 8, rankImport, "__imp_" + im.Name})
+			t.add(symbol{rva: im.Slot, size: 8, rank: rankImport, name: "__imp_" + im.Name})
 		}
 	}
 	for i := range f.Exports {
 		if e := &f.Exports[i]; e.Name != "" && e.Forward == "" {
-			t.add(symbol{e.RVA, 0, rankExport, e.Name})
+			t.add(symbol{rva: e.RVA, rank: rankExport, name: e.Name})
 		}
 	}
 	t.sort()
@@ -200,9 +204,18 @@ const maxLookBack = 64
 // reaches to it. One of unknown size reaches to the next one, but neither over
 // the end of its section nor into another function of the exception directory.
 func (t *SymbolTable) Lookup(rva uint32) (name string, offset uint64, ok bool) {
+	i, ok := t.lookup(rva)
+	if !ok {
+		return "", 0, false
+	}
+	return t.syms[i].name, uint64(rva - t.syms[i].rva), true
+}
+
+// lookup is Lookup for the index of the symbol.
+func (t *SymbolTable) lookup(rva uint32) (int, bool) {
 	sec := t.f.SectionAt(rva)
 	if sec == nil {
-		return "", 0, false
+		return 0, false
 	}
 	low := sec.RVA // where one of unknown size may start
 	if fn, found := t.f.FunctionAt(rva); found && t.f.wholeFunction(fn) {
@@ -225,10 +238,7 @@ func (t *SymbolTable) Lookup(rva uint32) (name string, offset uint64, ok bool) {
 			best = t.first(i, rva)
 		}
 	}
-	if best < 0 {
-		return "", 0, false
-	}
-	return t.syms[best].name, uint64(rva - t.syms[best].rva), true
+	return best, best >= 0
 }
 
 // first returns the best-ranked of the symbols that lie where symbol i does and

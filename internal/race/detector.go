@@ -13,7 +13,28 @@ type detector struct {
 	base     clock           // what everything knows: the last rest
 	memory   map[uint64]*cell
 	races    []Race
-	seen     map[[2]uint64]bool // pairs of program counters
+	seen     map[seenPair]bool
+	told     map[seenPair]int // races of two instructions, wherever
+	stale    map[stale]bool
+}
+
+// seenPair is a pair of program counters, and where they met. In a driver in Go
+// the counter is that of the routine, for all memory that it uses.
+type seenPair struct {
+	low, high uint64
+	addr      uint64
+	lost      bool
+}
+
+// maxPlaces bounds the places that are told of for two instructions, which may
+// go through a whole buffer.
+const maxPlaces = 8
+
+// stale is a place that an activation has read, and an activation of a higher
+// level on its processor has written since.
+type stale struct {
+	reader, writer uint32
+	addr           uint64
 }
 
 // level is an IRQL of a processor.
@@ -21,7 +42,7 @@ type level struct{ cpu, irql uint8 }
 
 func newDetector() *detector {
 	return &detector{fixed: map[level]int{}, current: map[uint32]int{}, objects: map[uint64]clock{}, levels: map[level]clock{},
-		memory: map[uint64]*cell{}, seen: map[[2]uint64]bool{}}
+		memory: map[uint64]*cell{}, seen: map[seenPair]bool{}, told: map[seenPair]int{}, stale: map[stale]bool{}}
 }
 
 func (d *detector) record(r *kernel.Record) {
@@ -148,10 +169,30 @@ func (d *detector) access(slot int, r *kernel.Record) {
 }
 
 func (d *detector) found(a, b *kernel.Record) {
-	pair := [2]uint64{min(a.PC, b.PC), max(a.PC, b.PC)}
-	if d.seen[pair] {
+	r := Race{First: *a, Second: *b, OneProcessor: a.CPU == b.CPU && a.IRQL != b.IRQL}
+	r.Lost = r.OneProcessor && d.lost(a, b)
+	pair := seenPair{low: min(a.PC, b.PC), high: max(a.PC, b.PC), lost: r.Lost}
+	at := pair
+	at.addr = max(a.Addr, b.Addr)
+	if d.seen[at] || d.told[pair] == maxPlaces {
 		return
 	}
-	d.seen[pair] = true
-	d.races = append(d.races, Race{First: *a, Second: *b, OneProcessor: a.CPU == b.CPU && a.IRQL != b.IRQL})
+	d.seen[at] = true
+	d.told[pair]++
+	d.races = append(d.races, r)
+}
+
+// lost looks, on one processor, for a read, a write of what has interrupted it,
+// and then a write of who has read: what was read is old by then. An interlocked
+// operation, and one that is a single instruction, is not interrupted.
+func (d *detector) lost(a, b *kernel.Record) bool {
+	switch addr := max(a.Addr, b.Addr); {
+	case a.IRQL < b.IRQL && a.Kind == kernel.RecordRead:
+		d.stale[stale{a.Activation, b.Activation, addr}] = true
+	case a.IRQL > b.IRQL && b.Kind == kernel.RecordRead: // it has the new value now
+		delete(d.stale, stale{b.Activation, a.Activation, addr})
+	case a.IRQL > b.IRQL && b.Kind == kernel.RecordWrite:
+		return d.stale[stale{b.Activation, a.Activation, addr}]
+	}
+	return false
 }

@@ -18,12 +18,16 @@ import (
 type Race struct {
 	First, Second kernel.Record // in the order in which they happened in this run
 	// OneProcessor: both happened on one processor, one at a higher IRQL than
-	// the other. If each is a single instruction, only their order can differ.
+	// the other. Each is a single instruction there: only their order can differ.
 	OneProcessor bool
+	// Lost, of one processor: the second access stores what was made of a value that
+	// was read before the first one, whose write is lost.
+	Lost bool
 }
 
-// Find returns the races of a run, one for each pair of instructions, in the
-// order of their second accesses.
+// Find returns the races of a run, one for each pair of instructions and place,
+// in the order of their second accesses; of a pair that meets in many places
+// some.
 func Find(records []kernel.Record) []Race {
 	d := newDetector()
 	for i := range records {

@@ -5,6 +5,7 @@ import (
 
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/mem"
 	"github.com/dirql/dirql/internal/race"
 )
 
@@ -12,6 +13,7 @@ import (
 type lab struct {
 	*kernel.Machine
 	x, y, lock, event, dpc, timer uint64
+	mapped                        uint64 // x, at another address
 	queued, handles, fast, other  uint64
 	interrupt                     kernel.InterruptID
 }
@@ -34,6 +36,8 @@ var orders = []struct {
 		second: func(l *lab, t *kernel.Thread) { t.Store(l.x+4, 4, 1) }},
 	{name: "a common byte", first: func(l *lab, t *kernel.Thread) { t.Store(l.x, 4, 1) },
 		second: func(l *lab, t *kernel.Thread) { t.Store(l.x+3, 1, 1) }, races: true},
+	{name: "a mapping of the same page", first: (*lab).write, second: func(l *lab, t *kernel.Thread) { t.Store(l.mapped, 8, 1) }, races: true},
+	{name: "a mapping, and other bytes", first: (*lab).write, second: func(l *lab, t *kernel.Thread) { t.Store(l.mapped-8, 8, 1) }},
 	{name: "reads", first: func(l *lab, t *kernel.Thread) { t.Load(l.x, 8) }, second: func(l *lab, t *kernel.Thread) { t.Load(l.x, 8) }},
 	{name: "a read and a write", first: (*lab).write, second: func(l *lab, t *kernel.Thread) { t.Load(l.x, 8) }, races: true},
 	{name: "interlocked operations", first: (*lab).update, second: (*lab).update},
@@ -132,6 +136,9 @@ func TestIRQL14WhatOrdersAccesses(t *testing.T) {
 			found := false
 			for seed := range uint64(60) {
 				for _, r := range runLab(t, seed, c.threaded, c.first, c.second, c.dpc, c.is) {
+					if r.OneProcessor {
+						continue
+					}
 					found = true
 					if !c.races {
 						t.Fatalf("seed %d: %+v", seed, r)
@@ -148,7 +155,7 @@ func TestIRQL14WhatOrdersAccesses(t *testing.T) {
 	}
 }
 
-// runLab runs a case once and returns the races between processors.
+// runLab runs a case once and returns its races.
 func runLab(t *testing.T, seed uint64, threaded bool, first, second, dpc, isr func(*lab, *kernel.Thread)) []race.Race {
 	m, err := kernel.New(kernel.Config{Processors: 2, Source: choice.NewRandom(seed)})
 	if err != nil {
@@ -158,6 +165,8 @@ func runLab(t *testing.T, seed uint64, threaded bool, first, second, dpc, isr fu
 	alloc := func(size uint64) uint64 { return m.Mem.Alloc(size, 0, false, 0) }
 	l := &lab{Machine: m, x: alloc(8), y: alloc(8), lock: alloc(8), event: alloc(kernel.EventSize), dpc: alloc(kernel.DPCSize), timer: alloc(kernel.TimerSize),
 		queued: alloc(8), handles: alloc(2 * kernel.LockHandleSize), fast: alloc(kernel.FastMutexSize), other: alloc(kernel.EventSize)}
+	pa, _ := m.Mem.Physical(l.x)
+	l.mapped = m.Mem.MapPhysical(mem.SystemMaps, pa, 8, mem.Read|mem.Write)
 	routine := func(name string, f func(*lab, *kernel.Thread)) uint64 {
 		return m.Function(name, func(t *kernel.Thread, a kernel.Args) uint64 {
 			if f != nil {
@@ -200,13 +209,50 @@ func runLab(t *testing.T, seed uint64, threaded bool, first, second, dpc, isr fu
 	if r := m.Run(); r != kernel.Done {
 		t.Fatalf("the run ended: %v %v", r, m.Findings())
 	}
-	var races []race.Race
-	for _, r := range race.Find(w.Records) {
-		if !r.OneProcessor {
-			races = append(races, r)
+	return race.Find(w.Records)
+}
+
+// A write of an interrupt's DPC is lost only if what it interrupted has read
+// before and writes afterwards.
+func TestIRQL14LostOnOneProcessor(t *testing.T) {
+	first := func(l *lab, t *kernel.Thread) {
+		t.KeSetImportanceDpc(l.dpc, kernel.HighImportance)
+		l.insert(t)
+	}
+	for _, c := range []struct {
+		name   string
+		second func(l *lab, t *kernel.Thread)
+		lost   bool
+	}{
+		{"read, then write", func(l *lab, t *kernel.Thread) { t.Store(l.x, 8, t.Load(l.x, 8)+1) }, true},
+		{"write", (*lab).write, false},
+		{"write, then read", func(l *lab, t *kernel.Thread) { l.write(t); t.Load(l.x, 8) }, false},
+		{"interlocked", (*lab).update, false},
+		{"read, then interlocked", func(l *lab, t *kernel.Thread) { t.Load(l.x, 8); l.update(t) }, false},
+		{"read other memory", func(l *lab, t *kernel.Thread) { t.Load(l.y, 8); l.write(t) }, false},
+		{"at DISPATCH_LEVEL", func(l *lab, t *kernel.Thread) {
+			old := t.KeRaiseIrql(kernel.DispatchLevel)
+			t.Store(l.x, 8, t.Load(l.x, 8)+1)
+			t.KeLowerIrql(old)
+		}, false},
+	} {
+		minor, lost := 0, 0
+		for seed := range uint64(100) {
+			for _, r := range runLab(t, seed, false, first, c.second, (*lab).write, nil) {
+				switch {
+				case r.Lost && !r.OneProcessor:
+					t.Errorf("%s: %+v", c.name, r)
+				case r.Lost:
+					lost++
+				case r.OneProcessor:
+					minor++
+				}
+			}
+		}
+		if (lost > 0) != c.lost || minor == 0 && c.name != "at DISPATCH_LEVEL" {
+			t.Errorf("%s: %d lost, %d without order only", c.name, lost, minor)
 		}
 	}
-	return races
 }
 
 // What happened before the machine was at rest does not race with what came

@@ -19,9 +19,16 @@ type Finding struct {
 	IRQL   uint8    `json:"irql"`
 	Time   uint64   `json:"time_ns"`         // virtual nanoseconds
 	Stack  []string `json:"stack,omitempty"` // activations and routines, innermost first
+	Facts  []Fact   `json:"facts,omitempty"` // more about it; they take the place of the stack
 
 	BugCheck *BugCheck `json:"bug_check,omitempty"` // nil: none
 	Explain  string    `json:"explain,omitempty"`   // what dirql explain has a text about, "" if nothing
+}
+
+// Fact is something that is known about a finding.
+type Fact struct {
+	Name string `json:"name"` // a word
+	Text string `json:"text"` // one line or more
 }
 
 // BugCheck is the bug check that a finding is.
@@ -104,8 +111,13 @@ func (f *Finding) facts(w io.Writer) {
 		}
 	}
 	fact("where", f.where())
-	fact("stack", strings.Join(f.Stack, "\n"))
-	if f.Rule != f.Title {
+	if len(f.Facts) == 0 {
+		fact("stack", strings.Join(f.Stack, "\n"))
+	}
+	for i := range f.Facts {
+		fact(f.Facts[i].Name, f.Facts[i].Text)
+	}
+	if !strings.HasPrefix(f.Title, f.Rule) {
 		fact("rule", f.Rule)
 	}
 	fact("clause", f.Clause)

@@ -17,7 +17,7 @@ var frameworkGroups = []string{"WDFI", "WAKE", "QD", "QW", "SER", "PLI", "ILK", 
 var testedAs = map[string]string{
 	"CON-1": "QD-6", "CON-2": "ILK-2", "CON-3": "WDFI-12", "CON-4": "WDFI-32", "CON-5": "QW-4", "CON-6": "QW-3", "CON-7": "DPC-25",
 	"CON-8": "IOQ-9", "CON-9": "DPC-8", "CON-10": "DPC-9", "CON-11": "WDFI-29", "CON-12": "ILK-7", "CON-14": "IRQL-15",
-	"CON-15": "IRQL-12", "CON-16": "SER-1", "CON-17": "WDFI-10", "CON-18": "IOQ-8", "CON-19": "PWR-7",
+	"CON-15": "IRQL-12", "CON-16": "SER-1", "CON-17": "WDFI-10", "CON-18": "IOQ-8", "CON-19": "PWR-7", "CON-20": "PWR-7",
 	"VER-4": "SER-9", // and SER-6, SER-8, OBJ-15; the yields around locks are left out: searches try every switch
 }
 

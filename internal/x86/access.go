@@ -129,7 +129,12 @@ func (c *CPU) admit(a Access, need mem.Access) bool {
 	prot, f := c.mem.ProtFor(a.Addr, need)
 	prot = c.personal(a.Addr, prot)
 	both := prot
-	if last := a.Addr + uint64(a.Size) - 1; f.Kind == mem.NoFault && (a.Addr^last)>>pageShift != 0 {
+	last := a.Addr + uint64(a.Size) - 1
+	switch {
+	case (a.Addr^last)>>pageShift == 0:
+	case !canonical(last) && f.Kind != mem.NotCanonical:
+		f = mem.Fault{Kind: mem.NotCanonical, Access: need, Addr: last &^ (mem.PageSize - 1)}
+	case f.Kind == mem.NoFault:
 		prot, f = c.mem.ProtFor(last&^(mem.PageSize-1), need)
 		prot = c.personal(last, prot)
 		both = both&prot&mem.Private | (both|prot)&^mem.Private

@@ -89,7 +89,9 @@ const (
 	Debug             = 1
 	Breakpoint        = 3
 	InvalidOpcode     = 6
+	StackFault        = 12 // SDM: #SS, an address that is not canonical, through the stack segment
 	GeneralProtection = 13
+	PageFault         = 14
 	FloatingPoint     = 19
 	FastFail          = 0x29 // INT 29h of Windows: the reason is in ECX
 )
@@ -109,7 +111,7 @@ const (
 	ReadMSR              // RDMSR of register Number
 	WriteMSR             // WRMSR
 	FlushPage            // INVLPG of address Value
-	FlushCache           // WBINVD, INVD
+	FlushCache           // WBINVD
 )
 
 func (o Op) String() string {
@@ -177,7 +179,7 @@ type CPU struct {
 	atomic  bool // the load half of the present locked access has happened
 
 	// Accesses of the present instruction that have happened already.
-	log         [4]logEntry
+	log         [fxArea]logEntry
 	logN, logAt int
 
 	rt, wt tlb

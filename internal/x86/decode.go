@@ -125,7 +125,7 @@ type decoder struct {
 	at   int
 	err  error
 
-	p66, vex        bool
+	p66, vex, vexL  bool
 	rex             uint8 // 0x40 and the bits WRXB, also from VEX
 	vvvv, vexPrefix uint8
 	modrm           uint8
@@ -147,6 +147,9 @@ func Decode(code []byte, addr uint64) (Inst, error) {
 	if r != nil {
 		in.row, in.Name = r, r.name
 		in.Size = d.size(r)
+		if r.attrs&force64 != 0 && r.attrs&endsBlock != 0 && d.p66 && d.rex&8 == 0 {
+			d.fail(ErrUnsupported) // a near branch of 16 bits on AMD, of 64 on Intel
+		}
 		d.operands(&in)
 		d.finish(&in, addr)
 	}
@@ -229,8 +232,8 @@ func (d *decoder) escape(in *Inst, b uint8) {
 	case b == 0xC4 || b == 0xC5:
 		d.readVEX(in, b)
 		return
-	case b == 0x62 || b >= 0xD8 && b <= 0xDF:
-		d.fail(ErrUnsupported) // EVEX, x87
+	case b == 0x62 || b == 0x8F && d.peek()&0x1F >= 8:
+		d.fail(ErrUnsupported) // EVEX, XOP
 	case b == 0x0F:
 		d.opcodeMap = 1
 		switch b = d.byte(); b {
@@ -256,7 +259,8 @@ func (d *decoder) readVEX(in *Inst, b uint8) {
 	d.vex = true
 	d.rex = 0x40 | ^x>>5&7 | y>>7<<3
 	d.vvvv, d.vexPrefix = ^y>>3&15, y&3
-	if m := x & 31; y&4 != 0 || m != 2 && m != 3 {
+	d.vexL = y&4 != 0
+	if m := x & 31; m != 2 && m != 3 {
 		d.fail(ErrUnsupported)
 	} else {
 		d.opcodeMap = int(m) + 2
@@ -264,11 +268,8 @@ func (d *decoder) readVEX(in *Inst, b uint8) {
 	d.opcode = d.byte()
 }
 
-// invalid are the opcodes of the one-byte map that do not exist in 64-bit mode
-// (SDM volume 2, appendix A, table A-2).
-const invalid = "\x06\x07\x0E\x16\x17\x1E\x1F\x27\x2F\x37\x3F\x60\x61\x82\x9A\xD4\xD5\xD6\xEA\xCE"
-
-// find returns the row that the bytes stand for.
+// find returns the row that the bytes stand for. What the table does not have is
+// undefined.
 func (d *decoder) find(in *Inst) *row {
 	if d.err != nil {
 		return nil
@@ -280,13 +281,16 @@ func (d *decoder) find(in *Inst) *row {
 			return nil
 		}
 		if d.matches(r, in) {
+			if d.vexL {
+				d.fail(ErrUndefined) // VEX.L has to be 0
+			}
 			return r
 		}
 	}
-	if d.opcodeMap == 0 && strings.IndexByte(invalid, d.opcode) >= 0 {
-		d.fail(ErrUndefined)
+	if d.vex {
+		d.fail(ErrUnsupported) // AVX
 	}
-	d.fail(ErrUnsupported)
+	d.fail(ErrUndefined)
 	return nil
 }
 
@@ -480,8 +484,7 @@ func (d *decoder) finish(in *Inst, addr uint64) {
 		d.fail(ErrUndefined)
 	case d.vex && d.vvvv != 0 && r.operands[0].kind != 'B' && r.operands[1].kind != 'B' && r.operands[2].kind != 'B':
 		d.fail(ErrUndefined) // VEX.vvvv has to be 1111 (SDM volume 2, 2.3.5.6)
-	case r.attrs&notExecuted != 0,
-		r.attrs&force64 != 0 && r.attrs&endsBlock != 0 && d.p66: // Intel and AMD differ
+	case r.attrs&notExecuted != 0:
 		d.fail(ErrUnsupported)
 	}
 }

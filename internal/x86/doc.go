@@ -4,7 +4,9 @@
 // and who embeds it. Then access.go (memory accesses, and how an instruction is
 // stopped and restarted), block.go (pre-decoded code), flags.go (lazy flags).
 // decode.go and the zz_ files come from the table of instructions,
-// internal/x86/isa/table.txt; INSTRUCTIONS.md is that table for people.
+// internal/x86/isa/table.txt; INSTRUCTIONS.md is that table for people. difftest
+// compares all of it with the host's processor, decodecheck the decoder with
+// other disassemblers.
 //
 // Rules that hold inside:
 //   - Nothing of an instruction is done before its last access has succeeded:
@@ -14,6 +16,8 @@
 //     is a stop.
 //   - Bytes of pages are kept for one Run only: everything else in the machine
 //     may change memory in between.
+//   - Nothing is guessed: an instruction that exists but is not executed is
+//     StopUnsupported, what the manual does not define is #UD.
 //   - No host floating point: softfloat.go computes with integers, so that every host
 //     gives the same bits.
 package x86

@@ -184,11 +184,15 @@ func (p *fpu) pack(v number) uint64 {
 		p.flags |= fpUnderflow | fpPrecision
 		return p.signBit(v.neg)
 	}
+	if tiny && p.mxcsr>>7&fpUnderflow == 0 { // not masked: the exponent is unbounded (SDM volume 1, 4.9.1.5)
+		p.flags |= fpUnderflow
+		inexact = v.sig&(1<<drop-1) != 0
+	}
 	if inexact {
 		p.flags |= fpPrecision
-	}
-	if tiny && (inexact || p.mxcsr>>7&fpUnderflow == 0) {
-		p.flags |= fpUnderflow
+		if tiny {
+			p.flags |= fpUnderflow
+		}
 	}
 	r := sig >> drop
 	if roundUp(v.neg, sig, drop, p.rounding()) {
@@ -211,7 +215,10 @@ func (p *fpu) packNormal(v number, biased int, drop uint) uint64 {
 	if biased < 1<<p.exp-1 {
 		return p.signBit(v.neg) | uint64(biased)<<p.mant | r&(1<<p.mant-1)
 	}
-	p.flags |= fpOverflow | fpPrecision
+	p.flags |= fpOverflow
+	if p.mxcsr>>7&fpOverflow != 0 {
+		p.flags |= fpPrecision // else the exponent is unbounded (SDM volume 1, 4.9.1.4)
+	}
 	mode := p.rounding()
 	if mode == toZero || mode == toMinus && !v.neg || mode == toPlus && v.neg {
 		return p.signBit(v.neg) | p.infinity() - 1 // the largest number

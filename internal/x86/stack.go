@@ -104,11 +104,11 @@ func (c *CPU) doEnter(b *block, op *operation) bool {
 	}
 	frame := c.R[RSP] - uint64(op.size)
 	end := frame - op.imm&0xFFFF
-	if _, f := c.mem.ProtFor(end, mem.Store); f.Kind != mem.NoFault && !c.done(end, op.size) {
-		return c.halt(StopFault, Access{Addr: end, Size: op.size, Kind: Write}, f)
-	}
 	if !c.put(frame, op.size, c.R[RBP]) {
 		return false
+	}
+	if _, f := c.mem.ProtFor(end, mem.Store); f.Kind != mem.NoFault && f.Kind != mem.DevicePage && !c.done(end, op.size) {
+		return c.halt(StopFault, Access{Addr: end, Size: op.size, Kind: Write}, f)
 	}
 	c.setReg(RBP, 0, op.size, frame)
 	c.R[RSP] = end
@@ -157,6 +157,9 @@ func (c *CPU) target(b *block, op *operation) bool {
 			return false
 		}
 	}
+	if !canonical(to) {
+		return c.wild(to)
+	}
 	if op.code == oCalliR64 || op.code == oCalliM64 {
 		if !c.push(b.pc+uint64(op.at)+uint64(op.len), 8) {
 			return false
@@ -164,6 +167,16 @@ func (c *CPU) target(b *block, op *operation) bool {
 	}
 	c.RIP = to
 	return true
+}
+
+func canonical(addr uint64) bool { return addr+1<<47 < 1<<48 }
+
+// wild stops at a jump to an address that is not canonical: the jump faults, not
+// what is there (SDM volume 2, RET).
+func (c *CPU) wild(to uint64) bool {
+	c.stop, c.Access = StopFault, Access{Addr: to}
+	c.Fault = mem.Fault{Kind: mem.NotCanonical, Access: mem.Fetch, Addr: to}
+	return false
 }
 
 // counter is RCX, or ECX with 32-bit addresses.

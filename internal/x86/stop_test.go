@@ -256,6 +256,10 @@ func TestExceptions(t *testing.T) {
 		{"more than 15 bytes", "66666666666666666666666666666690", x86.GeneralProtection, nil},
 		{"ud2", "0f0b", x86.InvalidOpcode, nil},
 		{"push es", "06", x86.InvalidOpcode, nil},
+		{"nothing in the manual", "0f0a", x86.InvalidOpcode, nil},
+		{"reserved digit", "ff38", x86.InvalidOpcode, nil},
+		{"register where memory has to be", "0f2bc0", x86.InvalidOpcode, nil},
+		{"prefix with another meaning", "f20f14c1", x86.InvalidOpcode, nil},
 		{"lock on a register", "f001c8", x86.InvalidOpcode, nil},
 		{"lock on mov", "f08903", x86.InvalidOpcode, nil},
 		{"unmasked division", "0f5ec1", x86.FloatingPoint, func(m *machine) { m.MXCSR = 0x1D80; m.X[0].Lo = 0x3F800000 }},
@@ -373,7 +377,7 @@ func TestPorts(t *testing.T) {
 }
 
 func TestUnsupported(t *testing.T) {
-	for _, code := range []string{"d9c0", "62f17c4828c1", "c5f877", "0fc7f0", "0f05", "c8000001", "660f3a63c100", "0f53c0", "0f0a"} {
+	for _, code := range []string{"d9c0", "62f17c4828c1", "c5f877", "0fc7f0", "0f05", "c8000001", "0f53c0", "0fc7f8", "0f01d5", "660f38dcc1", "0fefc0", "8fe878c1c000"} {
 		m := asm(t, code)
 		m.run(10, x86.StopUnsupported)
 		if want := bytes(t, code); string(m.Bytes[:len(want)]) != string(want) {

@@ -16,12 +16,7 @@ func (c *CPU) operation(o Operation) (uint64, bool) {
 
 // unsupported stops at an instruction that is not executed.
 func (c *CPU) unsupported(b *block, op *operation) bool {
-	at := b.pc + uint64(op.at)
-	n := 0
-	for n < maxLength && c.mem.Read(at+uint64(n), c.bytes[n:n+1]).Kind == mem.NoFault {
-		n++
-	}
-	c.Bytes = c.bytes[:n]
+	c.Bytes = c.instruction(b.pc + uint64(op.at))
 	c.stop = StopUnsupported
 	return false
 }
@@ -191,6 +186,18 @@ func (c *CPU) doInvlpg(_ *block, op *operation) bool {
 	return ok
 }
 
+// doClflush is CLFLUSH and its like: there are no caches, but the address has to
+// be that of memory.
+func (c *CPU) doClflush(_ *block, op *operation) bool {
+	ea := c.address(op)
+	if _, f := c.mem.ProtFor(ea, mem.Load); f.Kind != mem.NoFault && f.Kind != mem.DevicePage {
+		if _, ok := c.replay(ea, 1, logLoad); !ok {
+			return c.halt(StopFault, Access{Addr: ea, Size: 1, Kind: Read}, f)
+		}
+	}
+	return true
+}
+
 func (c *CPU) doWbinvd(*block, *operation) bool {
 	_, ok := c.operation(Operation{Op: FlushCache})
 	return ok
@@ -220,7 +227,7 @@ func (c *CPU) doWrgsbase(_ *block, op *operation) bool {
 }
 
 func (c *CPU) setBase(base *uint64, v uint64) bool {
-	if top := v >> 47; top != 0 && top != 1<<17-1 {
+	if !canonical(v) {
 		return c.raise(GeneralProtection)
 	}
 	*base = v
@@ -241,7 +248,7 @@ type cpuidLeaf struct{ a, b, c, d uint32 }
 
 // Bits of leaf 1 and 7 (SDM volume 2, CPUID) that the virtual processor has.
 const (
-	leaf1C = 1<<0 | 1<<9 | 1<<13 | 1<<19 | 1<<22 | 1<<23 | // SSE3, SSSE3, CMPXCHG16B, SSE4.1, MOVBE, POPCNT
+	leaf1C = 1<<0 | 1<<9 | 1<<13 | 1<<19 | 1<<20 | 1<<22 | 1<<23 | // SSE3, SSSE3, CMPXCHG16B, SSE4.1, SSE4.2, MOVBE, POPCNT
 		1<<26 | 1<<27 | 1<<31 // XSAVE, OSXSAVE, hypervisor
 	leaf1D = 1<<0 | 1<<3 | 1<<4 | 1<<5 | 1<<6 | 1<<8 | 1<<9 | 1<<11 | // FPU, PSE, TSC, MSR, PAE, CX8, APIC, SEP
 		1<<12 | 1<<13 | 1<<15 | 1<<16 | 1<<19 | 1<<23 | 1<<24 | 1<<25 | 1<<26 // MTRR, PGE, CMOV, PAT, CLFSH, MMX, FXSR, SSE, SSE2

@@ -377,6 +377,7 @@ const (
 	xBzhi
 	xClc
 	xCld
+	xClflush
 	xCli
 	xCmc
 	xCmppd
@@ -416,6 +417,8 @@ const (
 	xDppd
 	xDpps
 	xEnter
+	xFxrstor
+	xFxsave
 	xHaddpd
 	xHaddps
 	xHlt
@@ -509,10 +512,16 @@ const (
 	xPcmpeqd
 	xPcmpeqq
 	xPcmpeqw
+	xPcmpestri
+	xPcmpestriq
+	xPcmpestrm
+	xPcmpestrmq
 	xPcmpgtb
 	xPcmpgtd
 	xPcmpgtq
 	xPcmpgtw
+	xPcmpistri
+	xPcmpistrm
 	xPdep
 	xPext
 	xPextrb

@@ -76,6 +76,8 @@ func (c *CPU) cold(b *block, op *operation) bool {
 		return c.doClc(b, op)
 	case xCld:
 		return c.doCld(b, op)
+	case xClflush:
+		return c.doClflush(b, op)
 	case xCli:
 		return c.doCli(b, op)
 	case xCmc:
@@ -158,6 +160,10 @@ func (c *CPU) cold(b *block, op *operation) bool {
 		return c.doDpps(b, op)
 	case xEnter:
 		return c.doEnter(b, op)
+	case xFxrstor:
+		return c.doFxrstor(b, op)
+	case xFxsave:
+		return c.doFxsave(b, op)
 	case xHaddpd:
 		return c.doHaddpd(b, op)
 	case xHaddps:
@@ -460,6 +466,14 @@ func (c *CPU) cold(b *block, op *operation) bool {
 			c.X[op.a&15] = pcmpeqw(c.X[op.a&15], y)
 		}
 		return ok
+	case xPcmpestri:
+		return c.doPcmpestri(b, op)
+	case xPcmpestriq:
+		return c.doPcmpestriq(b, op)
+	case xPcmpestrm:
+		return c.doPcmpestrm(b, op)
+	case xPcmpestrmq:
+		return c.doPcmpestrmq(b, op)
 	case xPcmpgtb:
 		y, ok := c.readX(op)
 		if ok {
@@ -484,6 +498,10 @@ func (c *CPU) cold(b *block, op *operation) bool {
 			c.X[op.a&15] = pcmpgtw(c.X[op.a&15], y)
 		}
 		return ok
+	case xPcmpistri:
+		return c.doPcmpistri(b, op)
+	case xPcmpistrm:
+		return c.doPcmpistrm(b, op)
 	case xPdep:
 		return c.doPdep(b, op)
 	case xPext:

@@ -3156,6 +3156,10 @@ loop:
 			} else if m, ok = c.load(ea, 8); !ok {
 				goto fault
 			}
+			if !canonical(m) {
+				c.wild(m)
+				goto fault
+			}
 			R[RSP] = ea + 8
 			c.RIP = m
 			goto indirect
@@ -3165,6 +3169,10 @@ loop:
 			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
 				m = uint64(le.Uint64(e.data[ea-e.page:]))
 			} else if m, ok = c.load(ea, 8); !ok {
+				goto fault
+			}
+			if !canonical(m) {
+				c.wild(m)
 				goto fault
 			}
 			R[RSP] = ea + 8 + op.imm

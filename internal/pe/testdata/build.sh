@@ -25,6 +25,10 @@ for v in 4 5; do
         -Wl,--dynamicbase -Wl,--nxcompat -o gcc$v.sys mini.o version.o -L. -lntoskrnl -lwdfldr
 done
 $x-strip -o stripped.sys gcc4.sys
+for v in 2 5; do
+    $x-gcc -std=c11 -Wall -O1 -gdwarf-$v -gstrict-dwarf $map -ffreestanding -fno-ident -c types.c -o types.o
+    $x-gcc -shared -nostdlib -Wl,--subsystem,native -Wl,--entry,DriverEntry -Wl,--no-insert-timestamp -o types-gcc$v.sys types.o -L. -lntoskrnl
+done
 
 # clang for the MSVC ABI: a PDB; and the same with DWARF.
 llvm-dlltool -m i386:x86-64 -d ntoskrnl.def -l ntoskrnl.lib
@@ -38,5 +42,7 @@ $link /debug /pdbaltpath:%_PDB% /out:clang.sys /pdb:clang.pdb /pdbsourcepath:C:/
 clang --target=x86_64-pc-windows-msvc -std=c11 -Wall -O1 -gdwarf-5 -ffreestanding -mno-stack-arg-probe -fasynchronous-unwind-tables \
     -fdebug-compilation-dir=C:/dirql $map -c mini.c -o dwarf.obj
 $link /debug:dwarf /out:clangdwarf.sys dwarf.obj ntoskrnl.lib wdfldr.lib
+clang --target=x86_64-pc-windows-msvc -std=c11 -Wall -O1 -g -gcodeview -ffreestanding -fdebug-compilation-dir=C:/dirql $map -c types.c -o types.obj
+$link /debug /pdbaltpath:%_PDB% /out:types-clang.sys /pdb:types-clang.pdb /pdbsourcepath:C:/dirql types.obj ntoskrnl.lib
 chmod 644 ./*.sys ./*.pdb
 cp -p ./*.sys ./*.pdb "$out"

@@ -17,19 +17,23 @@ type tester struct {
 	// Host is nil where instructions cannot be executed natively.
 	Host *hostcpu.Host
 
-	// Cases were compared; Skipped ended in an exception or were not possible.
-	Cases, Skipped, Mismatches int
+	// Cases were compared, of which Exceptions ended in one; Undefined were compared
+	// of what is no instruction; Skipped were not possible.
+	Cases, Exceptions, Undefined, Skipped, Mismatches int
 	// Reports has the first mismatches.
 	Reports []string
 
-	cpu   *x86.CPU
-	space *mem.Space
-	pages pageKind
-	stops int                    // accesses that were answered
-	data  [2]*[mem.PageSize]byte // the data area
-	out   hostcpu.State
-	got   hostcpu.State
-	after [windowSize]byte
+	cpu     *x86.CPU
+	space   *mem.Space
+	pages   pageKind
+	stops   int                    // accesses that were answered
+	crossed bool                   // an access to a device page goes on behind it
+	data    [2]*[mem.PageSize]byte // the data area
+	present testCase
+	memory  [windowSize + edgeSize]byte // of the host, after a case
+	out     hostcpu.State
+	got     hostcpu.State
+	after   [windowSize + edgeSize]byte
 }
 
 // pageKind is what the data area is for the interpreter: the results have to be
@@ -56,6 +60,8 @@ func newTesterOn(host *hostcpu.Host, pages pageKind) *tester {
 	default:
 		t.space.Map(mem.Images, 2, mem.Read|mem.Write|mem.Private)
 	}
+	t.space.Map(mem.Images, 1, mem.Read|mem.Private)       // hostcpu.ReadOnly
+	t.space.Unmap(t.space.Map(mem.Images, 1, mem.Read), 1) // hostcpu.Hole
 	t.space.Map(mem.Images, hostcpu.NumSlots*hostcpu.SlotSize/mem.PageSize, mem.Read|mem.Write|mem.Exec|mem.Private)
 	for i := range t.data {
 		t.data[i], _, _ = t.space.PageFor(hostcpu.Data+uint64(i)*mem.PageSize, mem.Store)
@@ -119,20 +125,54 @@ func (t *tester) loadCode(encodings []*encoding) {
 func (t *tester) test(e *encoding, n int, seed uint64) {
 	r := newRNG(seed, salt(e.Row)+1)
 	for range n {
-		c, ok := newCase(e, &r)
+		c, ok := t.newCase(e, &r)
 		if !ok || c.undefinedResult() || !t.interpret(c) {
 			t.Skipped++
 			continue
 		}
 		t.Cases++
-		window := t.Host.Data()[window-hostcpu.Data:][:windowSize]
-		copy(window, c.Memory[:])
-		t.Host.Run(e.Slot, &c.In, &t.out)
-		if what := t.differs(c, window); what != "" {
+		if t.got.Path == raised {
+			t.Exceptions++
+		}
+		if what := t.differs(c, t.native(c)); what != "" {
 			t.report(c, what)
 		}
 	}
 }
+
+// native runs a case on the host and returns the memory after it.
+func (t *tester) native(c *testCase) []byte {
+	data := t.Host.Data()
+	window, edge := data[window-hostcpu.Data:][:windowSize], data[hostcpu.DataSize-edgeSize:]
+	copy(window, c.Memory[:])
+	clear(edge)
+	t.Host.Run(c.Slot, &c.In, &t.out)
+	e := &t.out.Exception
+	if t.out.Path != raised {
+		*e = hostcpu.Exception{}
+	} else if e.Code &^= codeUser; e.Vector != x86.PageFault {
+		e.Addr = 0 // that of an earlier page fault
+	} else if e.Addr-hostcpu.Base >= hostcpu.Size {
+		e.Code &^= codePresent // a page of the host's kernel
+	}
+	copy(t.memory[:], window)
+	copy(t.memory[windowSize:], edge)
+	return t.memory[:]
+}
+
+// Values of hostcpu.State.Path.
+const (
+	behind = iota
+	taken
+	raised
+)
+
+// Bits of a page fault's error code (SDM volume 3, 5.7): the page is there; CPL
+// was 3, as it always is on the host.
+const (
+	codePresent = 1 << 0
+	codeUser    = 1 << 2
+)
 
 func (t *tester) report(c *testCase, what string) {
 	t.Mismatches++
@@ -141,11 +181,12 @@ func (t *tester) report(c *testCase, what string) {
 	}
 }
 
-// interpret runs a case; false if it ended in an exception.
+// interpret runs a case; false if it cannot be run.
 func (t *tester) interpret(c *testCase) bool {
 	half := len(t.data[0]) - windowSize/2
 	copy(t.data[0][half:], c.Memory[:])
 	copy(t.data[1][:windowSize/2], c.Memory[windowSize/2:])
+	clear(t.data[1][mem.PageSize-edgeSize:])
 	cpu := t.cpu
 	cpu.Abandon()
 	copy(cpu.R[:16], c.In.R[:])
@@ -155,7 +196,9 @@ func (t *tester) interpret(c *testCase) bool {
 	cpu.SetFlags(c.In.Flags)
 	cpu.MXCSR = c.In.MXCSR
 	cpu.RIP = c.Addr()
-	for i := 0; ; i++ {
+	t.crossed = false
+	t.got.Path, t.got.Exception = behind, hostcpu.Exception{}
+	for i := 0; t.got.Path != raised; i++ {
 		if stop := cpu.Run(1); stop != x86.StopLimit && !t.answer(stop) {
 			return false
 		} else if cpu.RIP != c.Addr() || i > 100 {
@@ -166,25 +209,42 @@ func (t *tester) interpret(c *testCase) bool {
 	for i, x := range cpu.X {
 		t.got.X[i] = [2]uint64{x.Lo, x.Hi}
 	}
-	t.got.Flags, t.got.MXCSR, t.got.Path = cpu.Flags(), cpu.MXCSR, 2
-	switch cpu.RIP {
-	case c.Addr() + uint64(len(c.Code)):
-		t.got.Path = 0
-	case c.Addr() + hostcpu.Taken:
-		t.got.Path = 1
+	t.got.Flags, t.got.MXCSR = cpu.Flags(), cpu.MXCSR
+	if cpu.RIP == c.Addr()+hostcpu.Taken {
+		t.got.Path = taken
 	}
 	copy(t.after[:], t.data[0][half:])
-	copy(t.after[windowSize/2:], t.data[1][:])
+	copy(t.after[windowSize/2:], t.data[1][:windowSize/2])
+	copy(t.after[windowSize:], t.data[1][mem.PageSize-edgeSize:])
 	return true
 }
 
-// answer lets an access happen that the interpreter has stopped before.
+// raise notes an exception of the interpreter.
+func (t *tester) raise(e x86.Exception, addr uint64) bool {
+	t.got.Path = raised
+	t.got.Exception = hostcpu.Exception{Vector: uint64(e.Vector), Code: uint64(e.Code), Addr: addr, RIP: t.cpu.RIP}
+	return !e.Asked
+}
+
+// answer lets an access happen that the interpreter has stopped before, or notes
+// the exception.
 func (t *tester) answer(stop x86.Stop) bool {
 	a := t.cpu.Access
 	t.stops++
 	switch {
+	case stop == x86.StopException:
+		return t.raise(t.cpu.Exception, 0)
+	case stop == x86.StopFault:
+		e := t.cpu.FaultException()
+		if e.Vector != x86.PageFault {
+			return t.raise(e, 0)
+		}
+		return t.raise(e, t.cpu.Fault.Addr)
 	case stop == x86.StopVisible:
 		t.cpu.Allow()
+	case stop == x86.StopDevice && a.Addr+uint64(a.Size) > hostcpu.Data+hostcpu.DataSize:
+		t.crossed = true // half of it is no device
+		return false
 	case stop == x86.StopDevice && a.Kind == x86.Read:
 		var b [16]byte
 		for i := range b[:a.Size] {
@@ -207,15 +267,15 @@ func (t *tester) answer(stop x86.Stop) bool {
 // at is a byte of the data area.
 func (t *tester) at(addr uint64) *byte {
 	off := addr - hostcpu.Data
-	return &t.data[off/mem.PageSize%2][off%mem.PageSize]
+	return &t.data[off/mem.PageSize][off%mem.PageSize]
 }
 
 // differs compares the results of both processors and says what is different.
 func (t *tester) differs(c *testCase, memory []byte) string {
 	want, got := &t.out, &t.got
-	defined := c.definedFlags()
+	defined := t.definedFlags(c)
 	if want.R == got.R && want.X == got.X && want.MXCSR == got.MXCSR && want.Path == got.Path &&
-		(want.Flags^got.Flags)&defined == 0 && string(memory) == string(t.after[:]) {
+		want.Exception == got.Exception && (want.Flags^got.Flags)&defined == 0 && string(memory) == string(t.after[:]) {
 		return ""
 	}
 	var b strings.Builder
@@ -231,9 +291,12 @@ func (t *tester) differs(c *testCase, memory []byte) string {
 		fmt.Fprintf(&b, "flags were %#x, are %#x, should be %#x of %#x; MXCSR was %#x, is %#x, should be %#x; path %d, should be %d; ",
 			c.In.Flags, got.Flags, want.Flags, defined, c.In.MXCSR, got.MXCSR, want.MXCSR, got.Path, want.Path)
 	}
+	if want.Exception != got.Exception {
+		fmt.Fprintf(&b, "exception %+v, should be %+v; ", got.Exception, want.Exception)
+	}
 	for i := range memory {
 		if memory[i] != t.after[i] {
-			fmt.Fprintf(&b, "memory at %#x was %#x, is %#x, should be %#x; ", window+i, c.Memory[i], t.after[i], memory[i])
+			fmt.Fprintf(&b, "memory %#x behind %#x is %#x, should be %#x; ", i, window, t.after[i], memory[i])
 			break
 		}
 	}
@@ -252,7 +315,10 @@ const (
 )
 
 // definedFlags are the flags that the manual defines after a case.
-func (c *testCase) definedFlags() uint64 {
+func (t *tester) definedFlags(c *testCase) uint64 {
+	if t.got.Path == raised {
+		return allDefined // as before the instruction
+	}
 	undefined := uint64(0)
 	letters := c.Row.Undefined
 	if letters == "shift" {
@@ -335,9 +401,12 @@ func (t *tester) hash(c *testCase) uint32 {
 		b = binary.LittleEndian.AppendUint64(b, x[0])
 		b = binary.LittleEndian.AppendUint64(b, x[1])
 	}
-	b = binary.LittleEndian.AppendUint64(b, t.got.Flags&c.definedFlags())
+	b = binary.LittleEndian.AppendUint64(b, t.got.Flags&t.definedFlags(c))
 	b = binary.LittleEndian.AppendUint32(b, t.got.MXCSR)
 	b = binary.LittleEndian.AppendUint32(b, t.got.Path)
+	for _, v := range []uint64{t.got.Exception.Vector, t.got.Exception.Code, t.got.Exception.Addr} {
+		b = binary.LittleEndian.AppendUint64(b, v)
+	}
 	b = append(b, t.after[:]...)
 	h := uint64(0xCBF29CE484222325)
 	for _, x := range b {

@@ -17,7 +17,7 @@ func TestEncodings(t *testing.T) {
 			encodings++
 			tester.loadCode([]*encoding{e})
 			r := newRNG(seed, salt(row)+1)
-			if c, ok := newCase(e, &r); ok && tester.interpret(c) {
+			if c, ok := tester.newCase(e, &r); ok && tester.interpret(c) {
 				cases++
 				forms[[2]any{e.Inst.Size, e.Inst.Mem}]++
 			}

@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"strings"
 	"testing"
 
 	"github.com/dirql/dirql/internal/x86/hostcpu"
@@ -45,5 +46,21 @@ func TestRecorded(t *testing.T) {
 	}
 	if cases < 20_000 {
 		t.Errorf("only %d cases", cases)
+	}
+	checkRecorded(t, string(vectors))
+}
+
+// checkRecorded checks that every line of the table has results that were recorded.
+func checkRecorded(t *testing.T, vectors string) {
+	results := map[string]int{}
+	for line := range strings.Lines(vectors) {
+		if key, values, ok := strings.Cut(line, ":"); ok {
+			results[key] = len(strings.Fields(values)) - strings.Count(values, " -")
+		}
+	}
+	for _, r := range newTester(nil).rows() {
+		if key := r.Mnemonic + "|" + r.Encoding + "|" + r.OperandText; results[key] < perRow/4 {
+			t.Errorf("%s: %d results: record the vectors again", key, results[key])
+		}
 	}
 }

@@ -32,6 +32,8 @@ const (
 	boundary   = hostcpu.Data + 0x1000
 	windowSize = 0x400
 	window     = boundary - windowSize/2
+
+	edgeSize = 64 // bytes at the end of the data area that cases use, too
 )
 
 // encoding is an instruction with what its operands need.
@@ -227,7 +229,7 @@ func (a *assembler) modRM() bool {
 		return true
 	}
 	a.modrm |= byte(a.r.below(3)) << 6
-	a.e.where = want(a.row, a.r)
+	a.e.where = want(a.row, a.r, true)
 	return a.address()
 }
 
@@ -279,7 +281,7 @@ func (a *assembler) immediates() {
 			a.code = append(a.code, binary.LittleEndian.AppendUint32(nil, rel)[:n]...)
 		case 'O':
 			a.e.fixed = true
-			a.e.where = want(a.row, a.r)
+			a.e.where = want(a.row, a.r, true)
 			b := binary.LittleEndian.AppendUint64(nil, a.e.where)
 			if a.addr32 {
 				b = b[:4]
@@ -309,8 +311,11 @@ func (a *assembler) immediate(class string) {
 	a.code = append(a.code, binary.LittleEndian.AppendUint64(nil, v)[:n]...)
 }
 
-// want is an address for a memory operand.
-func want(row *isa.Row, r *rng) uint64 {
+// want is an address for a memory operand, below 4 GB if asked.
+func want(row *isa.Row, r *rng, low bool) uint64 {
+	if at, ok := trouble(row, r, low); ok {
+		return at
+	}
 	at := uint64(window + 0x100 + r.below(0x200))
 	if r.chance(8) {
 		at = uint64(boundary - r.below(17))
@@ -320,3 +325,42 @@ func want(row *isa.Row, r *rng) uint64 {
 	}
 	return at
 }
+
+// trouble is now and then an address at which an access faults, or nearly so.
+func trouble(row *isa.Row, r *rng, low bool) (uint64, bool) {
+	if !r.chance(12) {
+		return 0, false
+	}
+	kinds := 6
+	if low {
+		kinds = 5
+	}
+	switch kind := r.below(kinds); {
+	case kind == 5:
+		return notCanonical(r), true
+	case kind == 0:
+		return uint64(hostcpu.Hole + r.below(0x100)), true
+	case row.Has("branch"):
+		return 0, false // what it reads has to fault, or it jumps there
+	case kind == 1:
+		return uint64(hostcpu.Hole - r.below(40)), true
+	case kind == 2:
+		return uint64(hostcpu.ReadOnly - r.below(33)), true
+	case kind == 3:
+		return uint64(hostcpu.ReadOnly + r.below(0x100)), true
+	}
+	return uint64(window + 0x100 + r.below(0x200)), true // perhaps not aligned
+}
+
+// notCanonical is an address whose bits 63 to 47 differ, some of them hardly.
+func notCanonical(r *rng) uint64 {
+	switch r.below(3) {
+	case 0:
+		return 1<<47 + uint64(r.below(64))
+	case 1:
+		return ^uint64(1<<47) - uint64(r.below(64))
+	}
+	return r.next()&^(3<<62) | 1<<62
+}
+
+func canonical(at uint64) bool { return int64(at<<16)>>16 == int64(at) }

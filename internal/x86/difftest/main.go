@@ -4,11 +4,15 @@
 //	go run ./internal/x86/difftest -cases 100000000
 //
 // It prints the number of cases and the mismatches, and fails if there are any.
+// One case in 30 raises an exception, which has to be the same, with error code and
+// address, and leave the same state. For each 50 cases there is one of bytes that
+// are no instruction: undefined, or longer than 15 bytes.
+//
 // With -record it writes the vectors that hosts without native execution are
 // tested with. Its own tests are the differential tests of internal/x86.
 //
 // Read encode.go first (random encodings of a row of the table), then
-// operands.go (registers and memory that do not fault), compare.go (the two
+// operands.go (registers and memory), undefined.go (no instruction), compare.go (the two
 // executions) and vectors.go (hashes of results, for hosts that cannot execute
 // the instructions). A case depends on its row and a seed only, on every host.
 package main
@@ -48,10 +52,14 @@ func run(cases int, seed uint64, only, record string) error {
 		return os.WriteFile(record, text, 0o666)
 	}
 	t.random(cases, seed, only)
+	if only == "" {
+		t.undefined(cases/50, seed)
+	}
 	for _, r := range t.Reports {
 		fmt.Println(r)
 	}
-	fmt.Printf("%d cases, %d mismatches, %d skipped (exception, or operands that cannot be)\n", t.Cases, t.Mismatches, t.Skipped)
+	fmt.Printf("%d cases, %d of them exceptions, %d of no instruction, %d mismatches, %d skipped (operands that cannot be)\n",
+		t.Cases+t.Undefined, t.Exceptions, t.Undefined, t.Mismatches, t.Skipped)
 	if t.Mismatches > 0 {
 		return fmt.Errorf("%d mismatches", t.Mismatches)
 	}

@@ -96,9 +96,10 @@ func (r *rng) vectorHalf(fp bool) uint64 {
 	return uint64(r.single()) | uint64(r.single())<<32
 }
 
-// newCase chooses the inputs for an encoding.
-func newCase(e *encoding, r *rng) (*testCase, bool) {
-	c := &testCase{encoding: e}
+// newCase chooses the inputs for an encoding. The case is valid until the next one.
+func (t *tester) newCase(e *encoding, r *rng) (*testCase, bool) {
+	c := &t.present
+	c.encoding = e
 	fp := e.Row.Has("fp")
 	for i := range c.In.R {
 		c.In.R[i] = r.value()
@@ -106,9 +107,7 @@ func newCase(e *encoding, r *rng) (*testCase, bool) {
 	for i := range c.In.X {
 		c.In.X[i] = [2]uint64{r.vectorHalf(fp), r.vectorHalf(fp)}
 	}
-	for i := 0; i < windowSize; i += 8 {
-		binary.LittleEndian.PutUint64(c.Memory[i:], r.vectorHalf(fp))
-	}
+	c.fill(r, fp)
 	c.In.Flags = 0x202 | r.next()&0x8D5
 	if strings.Contains(e.Row.ReadFlags, "d") && e.Row.Has("rep") {
 		c.In.Flags |= r.next() & 0x400
@@ -116,6 +115,9 @@ func newCase(e *encoding, r *rng) (*testCase, bool) {
 	c.In.MXCSR = 0x1F80
 	if fp && r.chance(2) {
 		c.In.MXCSR |= uint32(r.next()) & 0xE07F
+		if r.chance(4) && !strings.HasPrefix(e.Row.Sem, "dpp") { // processors differ in the steps of DPPS
+			c.In.MXCSR &^= uint32(r.next()) & 0x1F80 // not masked: an exception
+		}
 	}
 	c.implicit(r)
 	ok := c.place(r)
@@ -125,9 +127,29 @@ func newCase(e *encoding, r *rng) (*testCase, bool) {
 	return c, ok
 }
 
+// fill fills the memory with a few values in random order: making values is most
+// of the work of a case.
+func (c *testCase) fill(r *rng, fp bool) {
+	var values [16]uint64
+	for i := range values {
+		values[i] = r.vectorHalf(fp)
+	}
+	for i := 0; i < windowSize; {
+		for order := r.next(); order != 0 && i < windowSize; order >>= 4 {
+			binary.LittleEndian.PutUint64(c.Memory[i:], values[order&15])
+			i += 8
+		}
+	}
+}
+
 // implicit sets the registers of implicit memory operands.
 func (c *testCase) implicit(r *rng) {
-	middle := func() uint64 { return uint64(window + 0x100 + r.below(0x1C0)) }
+	middle := func() uint64 {
+		if at, ok := trouble(c.Row, r, c.Inst.Addr32); ok {
+			return at
+		}
+		return uint64(window + 0x100 + r.below(0x1C0))
+	}
 	c.In.R[4] = middle()
 	switch c.Row.Sem {
 	case "leave":
@@ -136,6 +158,9 @@ func (c *testCase) implicit(r *rng) {
 		c.In.R[3] = window + 0x100
 	case "movs", "cmps", "stos", "lods", "scas":
 		c.In.R[6], c.In.R[7] = middle(), middle()
+		if c.In.R[6]-window >= windowSize {
+			c.In.R[7] = window + 0x200 // one fault is enough: the order of reads is nowhere defined
+		}
 		c.In.R[1] = uint64(r.below(9))
 		if r.chance(2) { // equal strings
 			c.In.R[6] = c.In.R[7]
@@ -145,7 +170,7 @@ func (c *testCase) implicit(r *rng) {
 			c.In.R[1] = uint64(r.below(3))
 		}
 	case "ret", "retn":
-		c.poke(c.In.R[4], c.Addr()+hostcpu.Taken)
+		c.poke(c.In.R[4], c.destination(r))
 	case "popf":
 		c.poke(c.In.R[4], 0x202|r.next()&0xCD5)
 	}
@@ -163,7 +188,7 @@ func (c *testCase) place(r *rng) bool {
 	in := &c.Inst
 	if c.Row.Sem == "jmpi" || c.Row.Sem == "calli" {
 		if !in.Mem {
-			c.In.R[in.Reg[0]] = c.Addr() + hostcpu.Taken
+			c.In.R[in.Reg[0]] = c.destination(r)
 			return in.Reg[0] != 4
 		}
 	}
@@ -173,7 +198,7 @@ func (c *testCase) place(r *rng) bool {
 	at := c.where
 	switch {
 	case !c.fixed:
-		at = want(c.Row, r)
+		at = want(c.Row, r, in.Addr32)
 		c.In.R[in.Base&15] = c.solve(at, r)
 		if in.Index < 16 && in.Index == in.Base {
 			return false
@@ -186,12 +211,24 @@ func (c *testCase) place(r *rng) bool {
 	}
 	switch c.Row.Sem {
 	case "jmpi", "calli":
-		c.poke(at, c.Addr()+hostcpu.Taken)
+		c.poke(at, c.destination(r))
 	}
-	if c.address() != at || c.In.R[4]-window > windowSize-0x40 && c.usesStack() {
-		return false
+	return c.address() == at && c.allowed(at) && (c.allowed(c.In.R[4]) || !c.usesStack())
+}
+
+// allowed reports whether a case may access memory at an address: it has to be
+// the test's, or not there at all.
+func (c *testCase) allowed(at uint64) bool {
+	return at-window <= windowSize-64 || at-(hostcpu.ReadOnly-edgeSize/2) < edgeSize/2+0x1F00 || !canonical(at-96) || !canonical(at+96)
+}
+
+// destination is where an indirect jump goes: Taken, or where nothing can be
+// (unless the stack faults, too: processors differ in which comes first).
+func (c *testCase) destination(r *rng) uint64 {
+	if r.chance(16) && c.In.R[4]-window < windowSize {
+		return notCanonical(r)
 	}
-	return at-window <= windowSize-64
+	return c.Addr() + hostcpu.Taken
 }
 
 // usesStack reports whether RSP is an implicit operand.

@@ -60,10 +60,7 @@ func (t *tester) record() ([]byte, error) {
 				b.WriteString(" -")
 				continue
 			}
-			window := t.Host.Data()[window-hostcpu.Data:][:windowSize]
-			copy(window, c.Memory[:])
-			t.Host.Run(0, &c.In, &t.out)
-			if what := t.differs(c, window); what != "" {
+			if what := t.differs(c, t.native(c)); what != "" {
 				return nil, fmt.Errorf("%s: % X: %s", row.Mnemonic, c.Code, what)
 			}
 			fmt.Fprintf(&b, " %08x", t.hash(c))
@@ -81,7 +78,7 @@ func (t *tester) recorded(row *isa.Row, i uint64) (*testCase, bool) {
 	}
 	t.loadCode([]*encoding{e})
 	r := newRNG(i, salt(row)+1)
-	c, ok := newCase(e, &r)
+	c, ok := t.newCase(e, &r)
 	return c, ok && !c.undefinedResult() && t.interpret(c)
 }
 

@@ -33,7 +33,9 @@ func document(sections []isa.Section) string {
 		}
 	}
 	b.WriteString("\n## Known, not executed\n\nThese are StopUnsupported; Decode of CPU.Bytes gives their name: " + strings.Join(missing, ", ") + ".\n\n" +
-		"AVX, AVX-512, AES, SHA and SSE4.2's string instructions are not there, and the virtual processor's CPUID says so. " +
-		"x87, MMX and FXSAVE are not there either, but CPUID claims them, as every x64 processor has them.\n")
+		"AVX, AVX-512, AES, SHA and RDRAND are not there, and the virtual processor's CPUID says so. " +
+		"x87, MMX and XSAVE are not there either, but CPUID claims them, as every x64 processor has them. " +
+		"What RCPPS and RSQRTPS approximate differs between processors. " +
+		"What is neither above nor here is undefined: it raises #UD.\n")
 	return b.String()
 }

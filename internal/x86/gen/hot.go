@@ -349,7 +349,7 @@ func callBody(string, int) string {
 }
 
 func retBody(form string, _ int) string {
-	s := "ea := R[RSP]\n" + load(64) + "R[RSP] = ea + 8"
+	s := "ea := R[RSP]\n" + load(64) + "if !canonical(m) { c.wild(m); goto fault }\nR[RSP] = ea + 8"
 	if form == "I" {
 		s += " + op.imm"
 	}

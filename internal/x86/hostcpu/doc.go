@@ -4,8 +4,10 @@
 //
 // A mapping at a fixed address holds the state to load and to store (State),
 // machine code that does so, a data area, and slots for the instructions under
-// test. Nothing here catches faults: the caller must choose operands that do
-// not fault.
+// test. An instruction may raise an exception: a signal handler of a few machine
+// instructions in the same mapping notes it and goes on as if the instruction
+// had ended; signals from elsewhere it passes on to Go. What must not happen is
+// a jump away or an access to memory that is not the test's.
 package hostcpu
 
 // Where things are. The simulated memory of a test has its data and slots at
@@ -16,10 +18,12 @@ const (
 	pageCode  = Base + 0x1000
 	Data      = Base + 0x2000 // two pages of data
 	DataSize  = 0x2000
-	Slots     = Base + 0x4000
+	ReadOnly  = Base + 0x4000 // a page of zeros that faults when it is written
+	Hole      = Base + 0x5000 // a page that faults
+	Slots     = Base + 0x6000
 	SlotSize  = 64
 	NumSlots  = 512
-	Size      = 0x4000 + NumSlots*SlotSize
+	Size      = Slots - Base + NumSlots*SlotSize
 	// Taken is the offset in a slot to which a jump under test goes.
 	Taken = 32
 )
@@ -30,6 +34,12 @@ type State struct {
 	Flags uint64
 	X     [16][2]uint64
 	MXCSR uint32
-	// Path is where it went on: 0 behind the instruction, 1 at Taken.
-	Path uint32
+	// Path is where it went on: 0 behind the instruction, 1 at Taken, 2 nowhere:
+	// it raised Exception.
+	Path      uint32
+	Exception Exception
 }
+
+// Exception is one of the processor: vector, error code, for a page fault the
+// address, and where the instruction pointer was.
+type Exception struct{ Vector, Code, Addr, RIP uint64 }

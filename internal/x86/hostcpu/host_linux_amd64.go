@@ -19,6 +19,8 @@ type control struct {
 	hostBP  uint64
 	slot    uint64 // address of the instruction
 	mxcsr   uint32 // Go's
+	trap    Exception
+	chain   [32]uint64 // Go's signal handlers
 }
 
 // Host is the host's processor. Only one goroutine may use it.
@@ -26,8 +28,9 @@ type Host struct {
 	mem      []byte
 	ctl      *control
 	at       int // where the assembler is
-	exits    [2]int
+	exits    [3]int
 	features []string
+	actions  map[int]action // Go's, by signal
 }
 
 // needed are the features that are taken for granted (names as in
@@ -65,11 +68,63 @@ func New() (*Host, error) {
 	h.ctl = (*control)(p)
 	h.ctl.mxcsr = 0x1F80
 	h.assemble()
-	return h, nil
+	if err := h.protect(); err != nil {
+		return nil, err
+	}
+	return h, h.catch()
 }
 
-// Close unmaps the test area.
+// protect makes the pages that fault.
+func (h *Host) protect() error {
+	h.mem[ReadOnly-Base] = 0 // the page is there from now on
+	for addr, prot := range map[int]int{ReadOnly: syscall.PROT_READ, Hole: syscall.PROT_NONE} {
+		if err := syscall.Mprotect(h.mem[addr-Base:][:0x1000], prot); err != nil {
+			return fmt.Errorf("protecting a page of the test area: %w", err)
+		}
+	}
+	return nil
+}
+
+// action is the kernel's struct sigaction.
+type action struct{ handler, flags, restorer, mask uint64 }
+
+var exceptionSignals = []syscall.Signal{syscall.SIGILL, syscall.SIGTRAP, syscall.SIGBUS, syscall.SIGFPE, syscall.SIGSEGV}
+
+func sigaction(s syscall.Signal, set, old *action) error {
+	_, _, errno := syscall.RawSyscall6(syscall.SYS_RT_SIGACTION, uintptr(s), uintptr(unsafe.Pointer(set)), uintptr(unsafe.Pointer(old)), 8, 0, 0)
+	if errno != 0 {
+		return fmt.Errorf("the handler of signal %d: %w", s, errno)
+	}
+	return nil
+}
+
+// catch puts the handler in front of Go's. It runs as Go's does: on the stack
+// for signals.
+func (h *Host) catch() error {
+	handler := uint64(h.at + Base)
+	h.handler()
+	h.actions = map[int]action{}
+	for _, s := range exceptionSignals {
+		var old action
+		if err := sigaction(s, nil, &old); err != nil {
+			return err
+		}
+		h.actions[int(s)] = old
+		h.ctl.chain[s] = old.handler
+		own := old
+		own.handler = handler
+		if err := sigaction(s, &own, nil); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Close gives the signals back to Go and unmaps the test area.
 func (h *Host) Close() {
+	for s, old := range h.actions {
+		_ = sigaction(syscall.Signal(s), &old, nil)
+	}
 	addr := uintptr(Base)
 	_, _, _ = syscall.Syscall(syscall.SYS_MUNMAP, addr, Size, 0)
 }
@@ -101,6 +156,9 @@ func (h *Host) Run(slot int, in, out *State) {
 	enter(pageCode)
 	runtime.UnlockOSThread()
 	*out = h.ctl.out
+	if out.Path == 2 {
+		out.Exception = h.ctl.trap
+	}
 }
 
 func (h *Host) emit(code ...byte) {
@@ -159,11 +217,11 @@ func (h *Host) assemble() {
 	h.emit(0xFF, 0x25) // jmp [slot]
 	h.relative(unsafe.Offsetof(c.slot), 0)
 
-	h.exits[1] = h.at
-	h.path(1, out+unsafe.Offsetof(c.out.Path))
-	h.emit(0xEB, 10) // over the other one
-	h.exits[0] = h.at
-	h.path(0, out+unsafe.Offsetof(c.out.Path))
+	for _, exit := range []byte{2, 1, 0} {
+		h.exits[exit] = h.at
+		h.path(exit, out+unsafe.Offsetof(c.out.Path))
+		h.emit(0xEB, exit*(pathSize+2)) // over the others
+	}
 	for i := range 16 {
 		h.general(0x89, i, out+uintptr(i)*8)
 	}
@@ -180,9 +238,57 @@ func (h *Host) assemble() {
 	h.emit(0xC3)
 }
 
+const pathSize = 10
+
 // path emits MOV of a constant to the control page; it leaves the flags alone.
 func (h *Host) path(v byte, off uintptr) {
 	h.emit(0xC7, 0x05)
 	h.relative(off, 4)
 	h.emit(v, 0, 0, 0)
+}
+
+// Offsets of registers in the ucontext that a handler gets (sys/ucontext.h).
+const (
+	contextRegs = 40
+	contextRIP  = contextRegs + 16*8
+	contextErr  = contextRegs + 19*8
+	contextTrap = contextRegs + 20*8
+	contextCR2  = contextRegs + 22*8
+)
+
+// handler assembles the signal handler: RDI has the signal, RDX the ucontext.
+func (h *Host) handler() {
+	var c control
+	trap := unsafe.Offsetof(c.trap)
+	h.context(0x8B, contextRIP)
+	h.emit(0x48, 0x2D) // sub rax, Slots
+	h.emit(binary.LittleEndian.AppendUint32(nil, Slots)...)
+	h.emit(0x48, 0x3D) // cmp rax, the size of all slots
+	h.emit(binary.LittleEndian.AppendUint32(nil, NumSlots*SlotSize)...)
+	h.emit(0x73, 0) // jae to the chain
+	over := h.at
+	for _, f := range []struct {
+		from uint32
+		to   uintptr
+	}{
+		{contextTrap, unsafe.Offsetof(c.trap.Vector)}, {contextErr, unsafe.Offsetof(c.trap.Code)},
+		{contextCR2, unsafe.Offsetof(c.trap.Addr)}, {contextRIP, unsafe.Offsetof(c.trap.RIP)},
+	} {
+		h.context(0x8B, f.from)
+		h.general(0x89, 0, trap+f.to)
+	}
+	h.emit(0x48, 0x8D, 0x05) // lea rax, [exit]
+	h.relative(uintptr(h.exits[2]), 0)
+	h.context(0x89, contextRIP)
+	h.emit(0xC3)
+	h.mem[over-1] = byte(h.at - over)
+	h.emit(0x48, 0x8D, 0x05) // lea rax, [chain]
+	h.relative(unsafe.Offsetof(c.chain), 0)
+	h.emit(0xFF, 0x24, 0xF8) // jmp [rax+rdi*8]
+}
+
+// context emits MOV between RAX and the ucontext.
+func (h *Host) context(opcode byte, off uint32) {
+	h.emit(0x48, opcode, 0x82)
+	h.emit(binary.LittleEndian.AppendUint32(nil, off)...)
 }
