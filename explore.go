@@ -471,7 +471,7 @@ func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict
 		s.refused.Add(1)
 	}
 	v := explore.Verdict{Start: s.r.start, Pruned: s.r.reason == kernel.Seen, Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound, Faulty: s.r.m.Injected() > 0}
-	findings := append(s.r.report().Findings, s.r.races(race.Find(watch.Records))...)
+	findings := slices.Concat(s.r.report().Findings, s.r.races(race.Find(watch.Records)), s.r.losses)
 	if searched && !s.reducing && len(findings) > 0 && s.seen != nil {
 		s.seen(findings)
 	}
@@ -497,7 +497,7 @@ func (s *subject) record(schedule choice.Schedule) *Report {
 		races[i].seenAt(s.watch.Looks, confirmed[i])
 	}
 	s.watch.Spots, s.watch.Looks = nil, nil
-	rep.Findings = append(rep.Findings, races...)
+	rep.Findings = slices.Concat(rep.Findings, races, s.r.losses)
 	slices.SortStableFunc(rep.Findings, func(a, b Finding) int { return cmp.Compare(weight(&a), weight(&b)) })
 	return s.r.withHardware(rep)
 }

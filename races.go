@@ -67,15 +67,17 @@ func common(a, b *kernel.Record) (addr, size uint64) {
 
 // raceVariant says between which routines a race is.
 func (r *rig) raceVariant(class string, a, b *kernel.Record) string {
-	routine := func(pc uint64) string {
-		name, _, _ := strings.Cut(r.m.NameOf(pc), "+0x")
-		return name
-	}
-	first, second := routine(min(a.PC, b.PC)), routine(max(a.PC, b.PC))
+	first, second := r.routineAt(min(a.PC, b.PC)), r.routineAt(max(a.PC, b.PC))
 	if first == second {
 		return class + " of " + first + " with itself"
 	}
 	return class + " of " + first + " and " + second
+}
+
+// routineAt names the routine that an instruction belongs to.
+func (r *rig) routineAt(pc uint64) string {
+	name, _, _ := strings.Cut(r.m.NameOf(pc), "+0x")
+	return name
 }
 
 // accessText describes an access for people.

@@ -81,6 +81,7 @@ type rig struct {
 	start     choice.Schedule  // of the run, if it began with DriverEntry: up to where the device had started
 	unstarted bool             // the driver did not start the device in this run
 	refused   string           // why a driver does not want an unknown device
+	losses    []Finding        // what was lost in the phases of a run that is watched
 }
 
 func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig, error) {

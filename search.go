@@ -149,6 +149,7 @@ func (r *rig) rerun(snapshot *kernel.Snapshot, source choice.Source, watch *kern
 		}
 	}
 	r.phases()
+	r.losses = r.lost()
 	r.m.Watch(nil)
 	r.watch = nil
 	r.faults.end()

@@ -43,7 +43,6 @@ These stop the run by name (exit code 3) or are refused by the command line:
 | I/O targets other than the default one and its requests, their states (WdfIoTargetStop and so on), USB | when drivers need them |
 | IRPs of drivers without the framework: IoCompleteRequest, IoStartNextPacket, IoSetCancelRoutine, and the rules about them | with WDM drivers |
 | litmus drivers (imports from litmus.sys) in commands other than ` + "`dirql litmus --binary`" + ` | not planned: without its test such a driver does nothing |
-| detectors of lost events and lost wakeups (lost work shows as a hang); the lines "report" of litmus tests are not checked | the next step of the project |
 | instructions: x87, MMX, AVX and later (CPUID does not offer AVX), RDRAND, XSAVE, HLT, model-specific registers, descriptor tables, debug registers; internal/x86/INSTRUCTIONS.md lists what there is | when drivers need them |
 | more MSI-X messages than a DIRQL has vectors (16), GUID_MSIX_TABLE_CONFIG_INTERFACE | when drivers need them |
 
@@ -54,6 +53,8 @@ These stop the run by name (exit code 3) or are refused by the command line:
 - One driver and one device in a scenario; one processor group of up to 64 processors.
 - Map registers never run out: EvtProgramDma is called before WdfDmaTransactionExecute returns.
 - An IRP of WdfRequestWdmGetIrp can be read; what a driver writes to it has no effect.
+- Lost work is found where DPCs take it with an interlocked operation or a read and a write of 0, a lost event where an ISR stores a register's value
+  as it was read; lost wakeups where the device model can tell (device.Announcer): no model for unknown hardware can. All of them in explorations only.
 - Every access of a Go driver to simulated memory is a visible operation, so that only small scenarios can be searched completely.
 - ` + "`dirql explain`" + ` has no texts for the rules of the static verifier about the order of set-up calls (DriverCreate, DeviceInitAPI).
 `

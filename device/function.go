@@ -83,6 +83,16 @@ func (f *Function) Asleep() bool { return !f.removed && f.powerState() != PowerD
 // Removed tells whether the device has been surprise-removed.
 func (f *Function) Removed() bool { return f.removed }
 
+// Unannounced is what [Announcer] says; "" where the model does not know, and while
+// the device is gone or asleep.
+func (f *Function) Unannounced() string {
+	a, ok := f.model.(Announcer)
+	if !ok || f.removed || f.Asleep() {
+		return ""
+	}
+	return a.Unannounced(f)
+}
+
 // Event says that an event which the function scheduled is due. Call it once
 // for each, after forgetting the event.
 func (f *Function) Event(id uint32) {

@@ -283,6 +283,24 @@ func TestBusServices(t *testing.T) {
 	f.Choose("x", 2)
 }
 
+// announcer is a probe that always has something for the driver.
+type announcer struct{ *probe }
+
+func (announcer) Unannounced(Bus) string { return "something" }
+
+// Unannounced is asked of models that know, in D0, as long as they are there.
+func TestUnannounced(t *testing.T) {
+	equal(t, "a model that does not know", start(t, newProbe(), newFakeHost()).Unannounced(), "")
+	f := start(t, announcer{newProbe()}, newFakeHost())
+	equal(t, "in D0", f.Unannounced(), "something")
+	setPower(f, PowerD3hot)
+	equal(t, "in D3hot", f.Unannounced(), "")
+	setPower(f, PowerD0)
+	equal(t, "in D0 again", f.Unannounced(), "something")
+	f.Remove()
+	equal(t, "removed", f.Unannounced(), "")
+}
+
 // A function signals wake when its events are enabled: in D3hot also later, in D0
 // only then; what is said of events outlives the reset on the way to D0.
 func TestWake(t *testing.T) {

@@ -43,6 +43,16 @@ type Model interface {
 	RestoreState(b []byte) error
 }
 
+// An Announcer is a model that knows whether its interrupts have told the driver
+// of everything. It is asked when nothing happens any more and the device is in D0.
+type Announcer interface {
+	// Unannounced says what the device has ready for the driver, and why no interrupt
+	// will tell: "a packet lies in the ring; it came after ...". It is "" if there is
+	// nothing, if the driver has switched the interrupt off, or if one will come. It
+	// changes nothing.
+	Unannounced(bus Bus) string
+}
+
 // Info describes a PCI function as its configuration space announces it. The
 // zero value of a field means that the function does not have the thing.
 type Info struct {

@@ -93,9 +93,19 @@ func (s *Sys) startHardware(dev id, raw, translated []Resource) NTSTATUS {
 	return StatusSuccess
 }
 
+// transition orders what a driver does in a power transition before what it does in
+// the next one of the device: the framework makes one after the other. It returns
+// a function that ends it.
+func (s *Sys) transition(dev id) (end func()) {
+	last := kernel.EndOf(uint64(dev.handle()))
+	s.Acquired(last)
+	return func() { s.Released(last) }
+}
+
 // powerUp brings a device from a low-power state to D0 (WDFI-22).
 func (s *Sys) powerUp(dev id, from PowerState) NTSTATUS {
 	defer s.watchPower(dev, from)()
+	defer s.transition(dev)()
 	defer s.watchStates(dev)()
 	h := uint64(dev.handle())
 	c := s.device(dev).callbacks
@@ -204,6 +214,7 @@ func (s *Sys) disconnectInterrupts(dev id, why notify) {
 // surprise removal (PWR-7), and prepares it to wake from there (WAKE-7).
 func (s *Sys) powerDown(dev id, to PowerState, from wakeFrom) {
 	defer s.watchPower(dev, to)()
+	defer s.transition(dev)()
 	h := uint64(dev.handle())
 	c := s.device(dev).callbacks
 	s.pnpNote(dev, "power down to %s", to)

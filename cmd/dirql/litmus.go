@@ -32,7 +32,8 @@ func newLitmusCommand() *cobra.Command {
 		Short: "Run the litmus tests: small programs with the exact set of outcomes that Windows allows",
 		Long: `A litmus test is a small program of ISRs, DPCs and threads with the exact set of
 outcomes that the documented model allows. dirql litmus runs every schedule of
-every test and compares. With an id it also prints the test and a timeline for
+every test and compares; so it does with what its detectors report of the runs
+(data races, lost work, lost events, lost wakeups). With an id it also prints the test and a timeline for
 each outcome: L-01 answers "what if my ISR interrupts the DPC and queues it
 again?". With --binary the programs of the tests are routines of KMDF drivers,
 one for each group: a.sys to j.sys, made from drivers/litmus.`,
@@ -120,7 +121,7 @@ func runTests(w io.Writer, tests []*litmus.Test, o *litmusOptions) error {
 		if err != nil {
 			return err
 		}
-		verdict := "exactly the allowed outcomes"
+		verdict := "exactly the allowed outcomes" + reportsText("; reported: ", r.Reports)
 		if err := r.Err(); err != nil {
 			verdict = "WRONG: " + err.Error()
 			wrong++
@@ -173,7 +174,7 @@ func showTest(w io.Writer, t *litmus.Test, r *litmus.Result, o *litmusOptions) e
 		if _, err := litmus.ReplayDriver(t, o.driver(t), seen.Choices, log); err != nil {
 			panic("BUG: " + err.Error())
 		}
-		title := fmt.Sprintf("outcome %d of %d: %s  (%s)", i+1, len(r.Observed), seen.Outcome, verdict(&seen))
+		title := fmt.Sprintf("outcome %d of %d: %s  (%s%s)", i+1, len(r.Observed), seen.Outcome, verdict(&seen), reportsText(", reported: ", seen.Reports))
 		fmt.Fprintln(w)
 		if err := report.Timeline(w, log, report.Options{Title: title, Verbose: o.output.verbose}); err != nil {
 			return err
@@ -193,13 +194,22 @@ func verdict(o *litmus.Observed) string {
 	return "allowed"
 }
 
+// reportsText lists reports behind what is before them, "" without any.
+func reportsText(before string, reports []litmus.Report) string {
+	var texts []string
+	for _, r := range reports {
+		texts = append(texts, r.String())
+	}
+	if texts == nil {
+		return ""
+	}
+	return before + strings.Join(texts, ", ")
+}
+
 // summary says what was run and how it compares with what is allowed.
 func summary(w io.Writer, r *litmus.Result) error {
 	for _, m := range r.Missing {
 		fmt.Fprintf(w, "not reached, but allowed: %s\n", m)
-	}
-	if len(r.Unchecked) > 0 {
-		fmt.Fprintf(w, "expected of the detectors, which do not exist yet: %s\n", strings.Join(r.Unchecked, ", "))
 	}
 	if err := r.Err(); err != nil {
 		_, err = fmt.Fprintf(w, "WRONG: %s\n", err)
@@ -209,7 +219,11 @@ func summary(w io.Writer, r *litmus.Result) error {
 	if r.States > 0 {
 		states = fmt.Sprintf(" (%d runs; schedules that meet in an equal state are continued once, %d states)", r.Runs, r.States)
 	}
-	_, err := fmt.Fprintf(w, "Every schedule was run%s: exactly the allowed outcomes.\n", states)
+	text := fmt.Sprintf("Every schedule was run%s: exactly the allowed outcomes.\n", states)
+	if len(r.Reports) > 0 {
+		text += reportsText("Reported, as expected: ", r.Reports) + ".\n"
+	}
+	_, err := io.WriteString(w, text)
 	return err
 }
 
@@ -221,6 +235,7 @@ type litmusJSON struct {
 	Outcomes []string `json:"outcomes"`
 	Missing  []string `json:"missing,omitempty"`
 	Extra    []string `json:"extra,omitempty"`
+	Reports  []string `json:"reports,omitempty"`
 	Runs     int      `json:"runs"`
 	States   int      `json:"states"`
 	Complete bool     `json:"complete"`
@@ -244,6 +259,9 @@ func testsAsJSON(w io.Writer, tests []*litmus.Test, o *litmusOptions) error {
 		}
 		for _, x := range r.Extra {
 			j.Extra = append(j.Extra, x.String())
+		}
+		for _, x := range r.Reports {
+			j.Reports = append(j.Reports, x.String())
 		}
 		if !j.Right {
 			wrong++

@@ -4,8 +4,8 @@
 // patterns explores all of them. Drivers without EvtIoStop rely on the device to
 // end every request soon: power-down waits for that (IOQ-12).
 //
-// patterns.go says what a pattern is, first.go and second.go list them with
-// their scenarios, ring.go is the device of all of them, and pattern.h what the
+// patterns.go says what a pattern is, first.go, second.go and third.go list them
+// with their scenarios, ring.go is the device of all of them, and pattern.h what the
 // drivers share. Some are there in Go, too (golang.go): pNN-name/driver.go, with
 // and without the mistake, and package kit.
 package patterns

@@ -196,4 +196,33 @@ PatternReturnNumber(
     WdfRequestCompleteWithInformation(Request, STATUS_SUCCESS, sizeof(ULONG));
 }
 
+/* PatternAddDevice creates a device with an interrupt and a queue for I/O control requests. */
+PATTERN_UNUSED static NTSTATUS
+PatternAddDevice(
+    IN PWDFDEVICE_INIT DeviceInit,
+    IN PFN_WDF_INTERRUPT_ISR Isr,
+    IN PFN_WDF_INTERRUPT_DPC Dpc,
+    IN PFN_WDF_IO_QUEUE_IO_DEVICE_CONTROL Control
+    )
+{
+    WDF_PNPPOWER_EVENT_CALLBACKS callbacks;
+    WDF_IO_QUEUE_CONFIG config;
+    WDFINTERRUPT interrupt;
+    WDFDEVICE device;
+    NTSTATUS status;
+
+    WDF_PNPPOWER_EVENT_CALLBACKS_INIT(&callbacks);
+    status = PatternCreateDevice(DeviceInit, &callbacks, &device);
+    if (!NT_SUCCESS(status)) {
+        return status;
+    }
+    status = PatternCreateInterrupt(device, Isr, Dpc, &interrupt);
+    if (!NT_SUCCESS(status)) {
+        return status;
+    }
+    WDF_IO_QUEUE_CONFIG_INIT_DEFAULT_QUEUE(&config, WdfIoQueueDispatchSequential);
+    config.EvtIoDeviceControl = Control;
+    return WdfIoQueueCreate(device, &config, WDF_NO_OBJECT_ATTRIBUTES, WDF_NO_HANDLE);
+}
+
 #endif

@@ -26,7 +26,7 @@ type Pattern struct {
 var files embed.FS
 
 // All returns the patterns in the order of their numbers.
-func All() []*Pattern { return slices.Concat(first(), second(), inGo()) }
+func All() []*Pattern { return slices.Concat(first(), second(), third(), inGo()) }
 
 // Buggy returns the scenario with the driver that has the mistake.
 func (p *Pattern) Buggy() *dirql.Scenario { return p.with(true) }

@@ -34,9 +34,13 @@ type Ring struct {
 	awaited, arrived, taken, lost uint32 // packets: to come, that came and were kept, that were read, that were lost
 	sending, sent                 uint32
 	command, response, busy       uint32
+	drained                       uint32 // 1: the last look for a packet found none
 }
 
-var _ device.Model = (*Ring)(nil)
+var (
+	_ device.Model     = (*Ring)(nil)
+	_ device.Announcer = (*Ring)(nil)
+)
 
 // NewRing returns a ring device with room for 4 packets, to which everything
 // takes 10 us.
@@ -78,8 +82,10 @@ func (r *Ring) ReadRegister(bus device.Bus, bar int, offset uint64, size int) ui
 // take takes the oldest packet out of the ring.
 func (r *Ring) take() uint32 {
 	if r.taken == r.arrived {
+		r.drained = 1
 		return 0
 	}
+	r.drained = 0
 	r.taken++
 	return r.taken
 }
@@ -125,6 +131,9 @@ func (r *Ring) Event(bus device.Bus, id uint32) {
 			return
 		}
 		r.arrived++
+		if r.causes&kit.Received != 0 {
+			bus.Note("packet %d comes, and its cause is set already", r.arrived)
+		}
 		r.raise(bus, kit.Received)
 	case id == ringLeaves && r.sending > 0:
 		if r.sending--; r.sending > 0 {
@@ -165,9 +174,24 @@ func (r *Ring) request(bus device.Bus, before uint32) {
 	}
 }
 
+// Unannounced implements [device.Announcer]. Packets that the driver leaves in the
+// ring on purpose do not count: that it wants all shows in its looking until there
+// is none.
+func (r *Ring) Unannounced(bus device.Bus) string {
+	switch requesting := r.requesting(); {
+	case bus.MessagesEnabled() > 0 && requesting != 0:
+		return fmt.Sprintf("the causes 0x%X are set, their message was sent when the first of them came, and no other message comes "+
+			"before they are cleared", requesting)
+	case r.arrived != r.taken && r.drained != 0 && r.enable&kit.Received != 0 && r.causes&kit.Received == 0:
+		return "a packet lies in the ring; it came after the driver had found the ring empty, and the driver has cleared its cause " +
+			"without another look"
+	}
+	return ""
+}
+
 // words lists the state.
 func (r *Ring) words() []*uint32 {
-	return []*uint32{&r.causes, &r.enable, &r.awaited, &r.arrived, &r.taken, &r.lost, &r.sending, &r.sent, &r.command, &r.response, &r.busy}
+	return []*uint32{&r.causes, &r.enable, &r.awaited, &r.arrived, &r.taken, &r.lost, &r.sending, &r.sent, &r.command, &r.response, &r.busy, &r.drained}
 }
 
 // AppendState implements [device.Model].

@@ -74,7 +74,7 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 			} else {
 				w.before()
 			}
-			t.Access(a.Addr, int(a.Size), a.Kind != x86.Read, a.Kind == x86.ReadWrite, c.Pending(), c.RIP)
+			t.Access(a.Addr, int(a.Size), a.Kind != x86.Read, a.Kind == x86.ReadWrite, c.Pending(), a.Value.Lo, c.RIP)
 			t.CheckUser(a.Addr)
 			d.checkStack(t, a.Addr)
 			d.tell(t, a)

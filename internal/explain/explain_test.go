@@ -139,6 +139,9 @@ func TestTopic(t *testing.T) {
 		rule, clause string
 		want         string
 	}{
+		{0, 0, "lost work", "DPC-29", "lost work"},
+		{0, 0, "lost event", "QD-5", "lost event"},
+		{0, 0, "lost wakeup", "INT-6", "lost wakeup"},
 		{0xD1, 0xFFFF, "", "IRQL-10", "D1"},
 		{0xC4, 0x121, "", "IRQL-9", "C4 121"},
 		{0xC4, 0x80, "IrqlKeSetEvent", "IRQL-12", "C4 80"},

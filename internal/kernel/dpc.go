@@ -225,7 +225,7 @@ func (t *Thread) KeRemoveQueueDpcEx(dpc uint64, wait bool) bool {
 	if wait && t.m.dpcActive(dpc) {
 		t.keep(b2u(removed))
 		t.awaitDPC(dpc)
-		t.Acquired(endOf(dpc))
+		t.Acquired(EndOf(dpc))
 	}
 	return t.LeaveBool(removed)
 }

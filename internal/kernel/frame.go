@@ -181,7 +181,7 @@ func (t *Thread) ActivationID() uint32 {
 func (t *Thread) activate(k ActivationKind, object uint64, role string, routine uint64, a Args) uint64 {
 	t.push(frame{kind: k, code: routine, object: object, arg: a[1], rest: mixed(a[:])})
 	r := t.Invoke(role, routine, a)
-	t.ends(k, object)
+	t.ends(k, object, r)
 	t.pop()
 	return r
 }

@@ -26,9 +26,9 @@ func (t *Thread) Retire(n uint64) { t.m.now += n * t.m.cfg.Tunables.InstructionT
 // Access is the scheduling point before an access of guest code to shared
 // memory: size bytes at addr, by the instruction at pc. second says that it is
 // the write of a read-modify-write whose read is done: other processors can
-// step before it, but this one takes no interrupt.
-func (t *Thread) Access(addr uint64, size int, write, locked, second bool, pc uint64) {
-	o := op{}
+// step before it, but this one takes no interrupt. value is what a write writes.
+func (t *Thread) Access(addr uint64, size int, write, locked, second bool, value, pc uint64) {
+	o := op{value: value}
 	if second {
 		o.kind = opHalf
 	}

@@ -116,7 +116,7 @@ func (t *Thread) Disconnect(id InterruptID) {
 	defer t.keep(0)
 	t.WaitUntil("an ISR to return", func() bool { return m.interrupts[id].running == 0 })
 	address := m.interrupts[id].address
-	t.Acquired(endOf(address))
+	t.Acquired(EndOf(address))
 	m.Mem.Free(address, 0)
 }
 

@@ -42,7 +42,7 @@ func (t *Thread) raise(irql uint8) (old uint8) {
 	old = t.IRQL()
 	if irql > old {
 		t.setIRQL(irql)
-		t.note(RecordRaise, uint64(old))
+		t.note(RecordRaise, uint64(old), 0)
 	}
 	return old
 }
@@ -53,7 +53,7 @@ func (t *Thread) lower(irql uint8) {
 	old := t.IRQL()
 	t.setIRQL(irql)
 	if irql < old {
-		t.note(RecordLower, uint64(old))
+		t.note(RecordLower, uint64(old), 0)
 	}
 	t.settle()
 }

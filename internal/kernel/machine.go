@@ -2,6 +2,7 @@ package kernel
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/mem"
@@ -280,6 +281,15 @@ func (m *Machine) Run() Reason {
 		m.threads[m.procs[m.next].current].resume()
 	}
 	return m.reason
+}
+
+// AtRest reports whether the last run ended with nothing left to do: its threads
+// have ended or wait, no processor is kept at a raised IRQL, and no timer is set
+// whose expiry could look after something.
+func (m *Machine) AtRest() bool {
+	return m.ended && (m.reason == Done || m.reason == Stuck) &&
+		!slices.ContainsFunc(m.procs, func(p processor) bool { return p.irql != PassiveLevel }) &&
+		!slices.ContainsFunc(m.timed, func(e timedEvent) bool { return e.kind == timedTimer })
 }
 
 // Close gives up everything that is suspended. The machine can only be used

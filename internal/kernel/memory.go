@@ -161,7 +161,7 @@ func (t *Thread) loadNow(addr uint64, size int) (v uint64, register string) {
 
 // Store is a store of driver code; see Load.
 func (t *Thread) Store(addr uint64, size int, v uint64) {
-	t.access(op{}, addr, size, true, false, t.Caller())
+	t.access(op{value: v}, addr, size, true, false, t.Caller())
 	t.checkPageable(addr, size, mem.Store)
 	f := t.m.Mem.Store(addr, size, v)
 	switch f.Kind {
@@ -240,15 +240,19 @@ func (t *Thread) readRegister(addr uint64, size int) (value uint64, name string)
 		t.m.TouchEverything()
 		return t.opaqueField(w, addr-w.va, size), ""
 	}
-	return t.registerRead(t.m.bus.ReadRegister(w.physical(addr), size))
+	v, name := t.m.bus.ReadRegister(w.physical(addr), size)
+	return t.registerRead(v, size, name), name
 }
 
 // registerRead records what a device answered.
-func (t *Thread) registerRead(v uint64, name string) (uint64, string) {
+func (t *Thread) registerRead(v uint64, size int, name string) uint64 {
+	if v != ^uint64(0)>>(64-8*size) { // else there is no device
+		t.note(RecordRegister, 0, v)
+	}
 	if t.m.Trace.On() {
 		t.m.Record(t.cpu, trace.Event{Kind: trace.Register, Name: name, Text: "read", ValueKind: trace.Hex, Value: v})
 	}
-	return v, name
+	return v
 }
 
 func (t *Thread) writeRegister(addr uint64, size int, v uint64) {
@@ -280,8 +284,8 @@ func (t *Thread) registerWrite(v uint64, write func() (name string)) {
 // size bytes (1, 2 or 4) from I/O space, a visible operation. Any IRQL.
 func (t *Thread) ReadPort(port uint32, size int) uint64 {
 	t.point(op{})
-	v, _ := t.registerRead(t.m.bus.ReadPort(port, size))
-	return v
+	v, name := t.m.bus.ReadPort(port, size)
+	return t.registerRead(v, size, name)
 }
 
 // WritePort is the instruction OUT, WRITE_PORT_UCHAR and so on in Go.

@@ -28,6 +28,7 @@ type op struct {
 	addr   uint64 // of the lock, or of an access to memory
 	size   uint32 // of an access, 0: it is none
 	pc     uint64 // of an access
+	value  uint64 // that a write writes, as far as it is known
 	write  bool
 	locked bool
 	hidden bool // an access at which a search does not decide: see Watch
@@ -136,7 +137,7 @@ func (t *Thread) BusyWait(what string, cond func() bool) {
 // at the state of the machine only; what says for what the thread waits.
 func (t *Thread) WaitUntil(what string, cond func() bool) {
 	t.waitUntil(what, cond)
-	t.note(RecordAcquireAll, 0)
+	t.note(RecordAcquireAll, 0, 0)
 }
 
 // WaitForRelease is WaitUntil for what a Released of the object announces.

@@ -109,7 +109,7 @@ func (t *Thread) PsTerminateSystemThread(status NTSTATUS) NTSTATUS {
 			t.m.Record(t.cpu, trace.Event{Kind: trace.End, Name: t.m.NameOf(t.stack[i].code), Text: t.role})
 		}
 	}
-	t.ends(ThreadActivation, 0)
+	t.ends(ThreadActivation, 0, 0)
 	t.exiting = true
 	panic(unwound{})
 }

@@ -395,7 +395,7 @@ func (m *Machine) nextWaiter(object uint64) (*Thread, NTSTATUS) {
 func (t *Thread) Suspend(what string) NTSTATUS {
 	t.wait = waitState{kind: waitCall, what: what}
 	t.block()
-	t.note(RecordAcquireAll, 0)
+	t.note(RecordAcquireAll, 0, 0)
 	return t.wait.status
 }
 

@@ -29,7 +29,7 @@ type Watch struct {
 }
 
 // Record is an access of driver code to shared memory, or something that orders
-// accesses: what a race detector needs to know.
+// accesses: what detectors need to know that look at a run behind it.
 type Record struct {
 	Kind       RecordKind
 	CPU        uint8
@@ -40,6 +40,7 @@ type Record struct {
 	Time       uint64 // virtual nanoseconds
 	Op         uint32 // of an access: number of the operation in the activation
 	Size       uint32 // of an access, in bytes; of RecordBegin the ActivationKind
+	Value      uint64 // of RecordWrite, RecordRegister and RecordEnd, see there
 }
 
 // RecordKind says what a Record is about.
@@ -47,17 +48,18 @@ type RecordKind uint8
 
 // Kinds of records.
 const (
-	RecordRead RecordKind = iota
-	RecordWrite
-	RecordLocked     // an interlocked operation
-	RecordBegin      // of an activation
-	RecordEnd        // of an activation
-	RecordRaise      // of the IRQL by running code, to IRQL from Addr
-	RecordLower      // of the IRQL by running code, from Addr to IRQL
-	RecordRelease    // what the activation did before is ordered before what follows an acquire of the object
-	RecordAcquire    // see RecordRelease
-	RecordAcquireAll // an acquire of everything that was released
-	RecordRest       // the machine is at rest: everything before is ordered before everything behind
+	RecordRead       RecordKind = iota
+	RecordWrite                 // of Value, if it is at most 8 bytes
+	RecordLocked                // an interlocked operation
+	RecordBegin                 // of an activation
+	RecordEnd                   // of an activation, whose routine returned Value
+	RecordRaise                 // of the IRQL by running code, to IRQL from Addr
+	RecordLower                 // of the IRQL by running code, from Addr to IRQL
+	RecordRelease               // what the activation did before is ordered before what follows an acquire of the object
+	RecordAcquire               // see RecordRelease
+	RecordAcquireAll            // an acquire of everything that was released
+	RecordRegister              // a read of a device register, which gave Value: not all ones
+	RecordRest                  // the machine is at rest: everything before is ordered before everything behind
 )
 
 // Access reports whether a record is an access to memory.
@@ -73,15 +75,16 @@ const (
 // Released notes that what the running code did so far is ordered before what
 // others do after an Acquired of the same object: a lock that is given back, an
 // event that is set, an object that is handed over.
-func (t *Thread) Released(object uint64) { t.note(RecordRelease, object) }
+func (t *Thread) Released(object uint64) { t.note(RecordRelease, object, 0) }
 
 // Acquired: see Released.
-func (t *Thread) Acquired(object uint64) { t.note(RecordAcquire, object) }
+func (t *Thread) Acquired(object uint64) { t.note(RecordAcquire, object, 0) }
 
 // note adds a record about the running code.
-func (t *Thread) note(k RecordKind, object uint64) {
+func (t *Thread) note(k RecordKind, object, value uint64) {
 	if w := t.m.watch; w != nil {
-		w.Records = append(w.Records, Record{Kind: k, CPU: uint8(t.cpu), IRQL: t.IRQL(), Activation: t.ActivationID(), Addr: object, Time: t.m.now})
+		w.Records = append(w.Records, Record{Kind: k, CPU: uint8(t.cpu), IRQL: t.IRQL(), Activation: t.ActivationID(), Addr: object, Time: t.m.now,
+			Value: value})
 	}
 }
 
@@ -108,8 +111,8 @@ func (t *Thread) began(f *frame) {
 	}
 }
 
-// ends notes that the present activation ends.
-func (t *Thread) ends(k ActivationKind, object uint64) {
+// ends notes that the present activation ends, and what its routine returned.
+func (t *Thread) ends(k ActivationKind, object, result uint64) {
 	if t.m.watch == nil {
 		return
 	}
@@ -122,8 +125,8 @@ func (t *Thread) ends(k ActivationKind, object uint64) {
 	case ISRActivation:
 		t.Released(t.m.lockOf(object))
 	}
-	t.Released(endOf(object))
-	t.note(RecordEnd, 0)
+	t.Released(EndOf(object))
+	t.note(RecordEnd, 0, result)
 }
 
 // lockOf returns the spin lock of a KINTERRUPT, or the event of a passive-level one.
@@ -140,8 +143,8 @@ func (m *Machine) lockOf(kinterrupt uint64) uint64 {
 	return 0
 }
 
-// endOf is the object that the ends of an object's activations release.
-func endOf(object uint64) uint64 { return object | 1 }
+// EndOf is the object that the ends of an object's activations release.
+func EndOf(object uint64) uint64 { return object | 1 }
 
 // release is Released for whatever thread runs now.
 func (m *Machine) release(object uint64) {
@@ -202,6 +205,14 @@ func granules(addr uint64, size uint32) func(yield func(uint64, uint8) bool) {
 // Watch begins to watch accesses, or ends it with nil.
 func (m *Machine) Watch(w *Watch) { m.watch = w }
 
+// Records returns the records of the run so far, nil if nobody watches.
+func (m *Machine) Records() []Record {
+	if m.watch == nil {
+		return nil
+	}
+	return m.watch.Records
+}
+
 // access is the scheduling point before an access of driver code to memory.
 func (t *Thread) access(o op, addr uint64, size int, write, locked bool, pc uint64) {
 	home := t.m.Mem.Home(addr)
@@ -219,7 +230,7 @@ func (t *Thread) access(o op, addr uint64, size int, write, locked bool, pc uint
 			kind = RecordWrite
 		}
 		w.Records = append(w.Records, Record{Kind: kind, Addr: home, PC: pc, Activation: f.id, Op: f.ops - 1, Size: o.size,
-			CPU: uint8(t.cpu), IRQL: t.IRQL(), Time: t.m.now})
+			CPU: uint8(t.cpu), IRQL: t.IRQL(), Time: t.m.now, Value: o.value})
 		if len(w.Spots) > 0 {
 			t.look(w, &w.Records[len(w.Records)-1])
 		}

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/lost"
 )
 
 // Parse compiles the tests of a file. An error is an *Error; its file is name.
@@ -82,8 +83,11 @@ func (c *compiler) parseProfile() {
 	}
 }
 
-// Kinds of reports.
-const reportRace = "data race"
+// Kinds of reports, beside those of package lost.
+const (
+	reportRace       = "data race"
+	reportLostWakeup = "lost wakeup"
+)
 
 // reportKinds says which reports there are, and how the text after the kind names a subject.
 var reportKinds = []struct {
@@ -91,9 +95,9 @@ var reportKinds = []struct {
 	link string // between kind and subject; "-": there is no subject
 }{
 	{reportRace, "on"},
-	{"lost event", ""},
-	{"lost wakeup", "-"},
-	{"lost work", "-"},
+	{lost.Event, ""},
+	{reportLostWakeup, "-"},
+	{lost.Work, "-"},
 }
 
 // parseReports reads the reports that exploring the test must produce.

@@ -37,10 +37,7 @@ type Result struct {
 	States   int  // different states met at decisions; 0 if unmerged
 	Complete bool // every schedule was run
 	Why      string
-
-	// Unchecked are the reports that the test expects of the tool and that nobody looked for: this runner has no
-	// detectors for races, lost events and lost work.
-	Unchecked []string
+	Reports  []Report // that were made of some run, also of one that a merged search ended early
 }
 
 // Observed is an outcome that was reached.
@@ -50,10 +47,12 @@ type Observed struct {
 	Runs      int      // runs that had it; in a merged search only those that reached their end
 	Allowed   bool     // a member of the allowed set describes it
 	Forbidden []string // names of the forbidden outcomes that describe it
+	Reports   []Report // that were made of some run that had it
+	Always    []Report // of each
 }
 
-// Err returns nil if exactly the allowed outcomes were reached by a complete search, else what is wrong. Unchecked
-// reports are not an error.
+// Err returns nil if exactly the allowed outcomes were reached by a complete search, with exactly the reports that the
+// test expects, else what is wrong.
 func (r *Result) Err() error {
 	var wrong []string
 	if !r.Complete {
@@ -70,7 +69,7 @@ func (r *Result) Err() error {
 			wrong = append(wrong, "not allowed: "+o.Outcome.String())
 		}
 	}
-	if wrong == nil {
+	if wrong = append(wrong, r.wrongReports()...); wrong == nil {
 		return nil
 	}
 	return errors.New(r.Test.ID + ": " + strings.Join(wrong, "\n\t"))
@@ -87,13 +86,17 @@ func Run(t *Test, opt Options) (*Result, error) {
 		return nil, err
 	}
 	defer b.m.Close()
-	outcomes := map[string]Outcome{}
+	outcomes, reported := map[string]Outcome{}, newReporting(b, opt.Reduced || b.guest != nil)
 	program := func(source choice.Source, visited func(kernel.State) bool) explore.Result {
+		reported.begin()
 		o, reason := b.run(source, visited, nil)
-		if reason == kernel.Seen || b.discarded(reason) {
+		if reason != kernel.Seen && b.discarded(reason) {
 			return explore.Result{Pruned: true}
 		}
 		key := o.String()
+		if reported.end(key, reason); reason == kernel.Seen {
+			return explore.Result{Pruned: true}
+		}
 		outcomes[key] = o
 		return explore.Result{Outcome: key, Bounded: reason == kernel.StepBound || reason == kernel.TimeBound}
 	}
@@ -109,9 +112,10 @@ func Run(t *Test, opt Options) (*Result, error) {
 		o := outcomes[f.Key]
 		list = append(list, o)
 		r.Observed = append(r.Observed, t.observed(o, f.Choices, f.Count))
+		reported.tell(&r.Observed[len(r.Observed)-1], f.Key)
 	}
 	r.Missing, r.Extra = Diff(list, t.Allowed)
-	r.Unchecked = t.unchecked(list)
+	r.Reports = reported.all.sorted()
 	return r, nil
 }
 
@@ -125,29 +129,6 @@ func (t *Test) observed(o Outcome, choices []int, runs int) Observed {
 		}
 	}
 	return v
-}
-
-// unchecked lists the reports that the test expects, given the outcomes that were reached.
-func (t *Test) unchecked(reached []Outcome) (list []string) {
-	add := func(text string) {
-		if !slices.Contains(list, text) {
-			list = append(list, text)
-		}
-	}
-	if t.Quiet {
-		add("none")
-	}
-	for _, r := range t.Reports {
-		add(r.String())
-	}
-	for _, a := range t.Allowed {
-		for _, r := range a.Reports {
-			if slices.ContainsFunc(reached, a.Outcome.Matches) {
-				add(r.String())
-			}
-		}
-	}
-	return list
 }
 
 // Replay makes the one run of a test that has these choices (Observed.Choices), records it, and returns its outcome.

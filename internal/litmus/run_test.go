@@ -86,17 +86,7 @@ var judgedSmaller = []smaller{
 
 func TestSmallerFormsWithoutMerging(t *testing.T) {
 	for _, s := range judgedSmaller {
-		lt := mustTest(t, s.id)
-		src, err := files.ReadFile(lt.File)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text := strings.Replace(string(src), s.old, s.new, 1)
-		list, err := Parse(lt.File, []byte(text))
-		if err != nil || text == string(src) {
-			t.Fatalf("%s: nothing replaced, or %v", s.id, err)
-		}
-		lt = list[slices.IndexFunc(list, func(lt *Test) bool { return lt.ID == s.id })]
+		lt := changed(t, s.id, s.old, s.new)
 		merged, err := Run(lt, Options{})
 		if err != nil {
 			t.Fatal(err)
@@ -112,24 +102,79 @@ func TestSmallerFormsWithoutMerging(t *testing.T) {
 	}
 }
 
-// TestUncheckedReports: the result says which reports nobody looked for.
-func TestUncheckedReports(t *testing.T) {
+// TestReports: what the detectors report, of each outcome. The search that leaves out schedules makes the same reports.
+func TestReports(t *testing.T) {
 	for id, want := range map[string]string{
-		"L-01":          "",
-		"L-09":          "lost event A",
-		"L-11":          "lost work",
-		"L-10":          "lost wakeup",
-		"L-12":          "data race on c",
-		"L-12/spinlock": "none",
+		"L-01":             "",
+		"L-09":             "lost event A: handled = \"B B\", handled = B",
+		"L-10":             "lost wakeup: entry = left",
+		"L-10/edge-fixed":  "",
+		"L-11":             "lost work: left = 1, flag = 0, queued = F",
+		"L-11/clear-first": "",
+		"L-12":             "data race on c: runs = 2, c = 1, runs = 2, c = 2",
+		"L-12/spinlock":    "",
 	} {
-		r, err := Run(mustTest(t, id), Options{})
+		for _, reduced := range []bool{false, true} {
+			r, err := Run(mustTest(t, id), Options{Reduced: reduced})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := r.Err(); err != nil {
+				t.Error(err)
+			}
+			var made []string
+			for _, report := range r.Reports {
+				var outcomes []string
+				for _, o := range r.Observed {
+					if slices.Contains(o.Reports, report) {
+						outcomes = append(outcomes, strings.Trim(o.Outcome.String(), "{}"))
+					}
+				}
+				made = append(made, report.String()+": "+strings.Join(outcomes, ", "))
+			}
+			if got := strings.Join(made, "; "); got != want {
+				t.Errorf("%s, reduced %v: %q, want %q", id, reduced, got, want)
+			}
+		}
+	}
+}
+
+// A test is wrong if a report that it expects is missing, and if there is one that it does not expect.
+func TestWrongReports(t *testing.T) {
+	for _, c := range []struct{ id, old, new, want string }{
+		{"L-12", "report data race on c", "report data race on c\n    lost work", "not reported: lost work"},
+		{"L-12", "report data race on c\n", "", "reported with {runs = 2, c = 1}, and not expected: data race on c"},
+		{"L-12/spinlock", "acquire S\n    c = c + 1\n    release S\n", "c = c + 1\n", "and not expected: data race on c"},
+		{"L-09", "    handled = [A B]\n", "    handled = [A B]  report lost event A\n", "not reported in each run with {handled = \"A B\"}: lost event A"},
+		{"L-09", "    handled = B             report lost event A\n", "    handled = B\n", "reported with {handled = B}, and not expected: lost event A"},
+		{"L-11", "report lost work", "", "and not expected: lost work"},
+		{"L-10", "report lost wakeup", "", "and not expected: lost wakeup"},
+	} {
+		lt := changed(t, c.id, c.old, c.new)
+		r, err := Run(lt, Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := strings.Join(r.Unchecked, ", "); got != want {
-			t.Errorf("%s: unchecked %q, want %q", id, got, want)
+		if err := r.Err(); err == nil || !strings.Contains(err.Error(), c.want) {
+			t.Errorf("%s without %q: %v, want %q", c.id, c.old, err, c.want)
 		}
 	}
+}
+
+// changed returns a test of the catalogue with something replaced once in its file.
+func changed(t *testing.T, id, old, new string) *Test {
+	t.Helper()
+	file := mustTest(t, id).File
+	src, err := files.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text := strings.Replace(string(src), old, new, 1)
+	list, err := Parse(file, []byte(text))
+	if err != nil || text == string(src) {
+		t.Fatalf("%s: nothing replaced, or %v", id, err)
+	}
+	return list[slices.IndexFunc(list, func(lt *Test) bool { return lt.ID == id })]
 }
 
 func TestBoundOnRuns(t *testing.T) {

@@ -78,7 +78,7 @@ func (d *detector) record(r *kernel.Record) {
 		d.slots[slot].join(d.objects[r.Addr])
 	case kernel.RecordAcquireAll:
 		d.slots[slot].join(d.released)
-	default:
+	case kernel.RecordRead, kernel.RecordWrite, kernel.RecordLocked:
 		d.access(slot, r)
 	}
 }

@@ -46,6 +46,7 @@ var layers = []layer{
 	{pkg: "internal/report", imports: []string{"internal/trace"}, tests: []string{"internal/kernel"}},
 	{pkg: "internal/explain", imports: []string{"internal/trace", "internal/ddi"}},
 	{pkg: "internal/race", imports: with(base, "internal/kernel")},
+	{pkg: "internal/lost", imports: with(base, "internal/kernel")},
 	{pkg: "internal/x86/isa"},
 	{pkg: "internal/x86/hostcpu"},
 	{pkg: "internal/x86", imports: []string{"internal/mem", "internal/x86/isa"}, tests: []string{"internal/x86/diff", "internal/x86/hostcpu"}},
@@ -54,10 +55,10 @@ var layers = []layer{
 	{pkg: "internal/pe", imports: []string{"internal/mem"}},
 	{pkg: "internal/bind", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/x86", "internal/pe")},
 	{pkg: "internal/litmus", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore",
-		"internal/pe", "internal/bind"), tests: []string{"drivers/litmus"}},
+		"internal/race", "internal/lost", "internal/pe", "internal/bind"), tests: []string{"drivers/litmus"}},
 
 	{pkg: ".", imports: with(base, "internal/kernel", "device", "wdf", "internal/pci", "internal/explore", "internal/report",
-		"internal/explain", "internal/race", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/...", "internal/tidy"}},
+		"internal/explain", "internal/race", "internal/lost", "internal/x86", "internal/pe", "internal/bind"), tests: []string{"drivers/...", "internal/tidy"}},
 
 	{pkg: "dirqltest", imports: []string{"."}, tests: []string{"drivers/..."}},
 
