@@ -45,7 +45,7 @@ func undefinedBytes(r *rng) ([]byte, uint64) {
 		escape := [][]byte{{}, {0x0F}, {0x0F, 0x38}, {0x0F, 0x3A}, {0xC4, r.byte()&0xE0 | byte(2+r.below(2)), r.byte()}}[r.below(5)]
 		code = append(code, escape...)
 		opcode := r.byte()
-		if len(escape) == 1 && slices.Contains(loose, opcode) {
+		if len(escape) == 1 && slices.Contains(loose, opcode) || len(escape) == 0 && opcode == 0x0F {
 			continue
 		}
 		code = append(code, opcode)
