@@ -70,7 +70,8 @@ var layers = []layer{
 	{pkg: "drivers/seh", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers/dpc", imports: []string{"."}, tests: []string{"drivers/..."}},
 	{pkg: "drivers", imports: []string{".", "drivers/..."}}, // the list of them
-	{pkg: "cmd/dirql", imports: []string{".", "internal/explain", "internal/litmus", "internal/pe", "internal/report", "internal/trace", "drivers/..."}},
+	{pkg: "internal/bench", imports: with(base, ".", "internal/kernel", "internal/x86", "drivers/...")},
+	{pkg: "cmd/dirql", imports: []string{".", "internal/bench", "internal/explain", "internal/litmus", "internal/pe", "internal/report", "internal/trace", "drivers/..."}},
 
 	{pkg: "internal/tidy"},
 }
