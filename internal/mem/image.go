@@ -42,7 +42,9 @@ func (s *Space) SetProt(addr uint64, n int, prot Prot) {
 			continue
 		}
 		s.markProt(at, p)
+		p = s.edit(at)
 		p.prot = prot
+		s.recode()
 		s.markProt(at, p)
 	}
 }

@@ -106,6 +106,13 @@ type Space struct {
 	hash    Hash
 	hashing bool
 
+	last     *Snapshot // that was taken or restored last
+	edits    []edit    // page table entries changed in place since then
+	changes  uint64    // see Changes
+	codes    uint64    // see Codes
+	recoded  bool      // Codes changed since last
+	executed []bool    // frames that code was fetched from, ever
+
 	processes [][]pte // user.go: pages of each process
 	current   Process // whose addresses are meant
 }
@@ -244,6 +251,7 @@ func (s *Space) StoreAnyway(addr uint64, size int, v uint64) {
 		return
 	}
 	if p.frame < 0 {
+		p = s.edit(addr)
 		p.frame = s.newFrame()
 		s.mark(markAlloc, addr&^(PageSize-1), uint64(p.frame))
 	}
@@ -291,9 +299,13 @@ func (s *Space) writeFrame(fr int32, off uint64, p []byte) {
 // writable returns the bytes of a frame, private to this space.
 func (s *Space) writable(fr int32) *[PageSize]byte {
 	f := &s.frames[fr]
+	if int(fr) < len(s.executed) && s.executed[fr] {
+		s.recode()
+	}
 	if f.data != nil && !f.shared {
 		return f.data
 	}
+	s.changes++
 	var d *[PageSize]byte
 	if n := len(s.spare); n > 0 {
 		d, s.spare = s.spare[n-1], s.spare[:n-1]

@@ -56,6 +56,30 @@ func (s *Space) entry(addr uint64) *pte {
 	return nil
 }
 
+// edit is an entry of a region that was changed in place.
+type edit struct {
+	region Region
+	page   int
+}
+
+// edit returns the entry of the page at addr, of which there is one, for a change.
+func (s *Space) edit(addr uint64) *pte {
+	s.changes++
+	for i := range s.regions {
+		r := &s.regions[i]
+		n := (addr - r.base) >> pageShift
+		if n >= uint64(len(r.ptes)) {
+			continue
+		}
+		s.edits = append(s.edits, edit{Region(i), int(n)})
+		if r.ptes[n].prot&Exec != 0 {
+			s.recode()
+		}
+		return &r.ptes[n]
+	}
+	return s.userEntry(addr)
+}
+
 // Map appends n pages with memory behind them to a region and returns the
 // address of the first one.
 func (s *Space) Map(r Region, n int, prot Prot) uint64 {
@@ -89,7 +113,7 @@ func (s *Space) Unmap(addr uint64, n int) {
 	for i := range n {
 		at := addr + uint64(i)<<pageShift
 		if p := s.entry(at); p != nil && *p != (pte{frame: -1}) {
-			*p = pte{frame: -1}
+			*s.edit(at) = pte{frame: -1}
 			s.markUnmapped(at &^ (PageSize - 1))
 		}
 	}
