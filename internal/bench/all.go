@@ -12,7 +12,10 @@ type Benchmark struct {
 func All() []Benchmark {
 	var list []Benchmark
 	for i := range kernels {
-		list = append(list, Benchmark{"x86/" + kernels[i].name, kernels[i].run})
+		k := &kernels[i]
+		list = append(list, Benchmark{"x86/" + k.name, func(b *testing.B) { k.run(b, false) }},
+			Benchmark{"x86/" + k.name + "_log", func(b *testing.B) { k.run(b, true) }})
 	}
-	return list
+	return append(list, Benchmark{"x86/stop everywhere", stopEverywhere},
+		Benchmark{"restore/4 pages", restore(4)}, Benchmark{"restore/64 pages", restore(64)})
 }

@@ -65,25 +65,38 @@ func (p *processor) prepare(entry uint64, args ...uint64) {
 }
 
 // call calls a kernel.
-func (p *processor) call(entry uint64, args ...uint64) {
+func (p *processor) call(entry uint64, args ...uint64) (accesses int) {
 	p.prepare(entry, args...)
-	p.finish()
+	return p.finish()
 }
 
-func (p *processor) finish() {
+// finish runs it to its end. With StopVisible all accesses to shared memory are
+// logged; it returns how many there were.
+func (p *processor) finish() (accesses int) {
 	for {
-		switch s := p.Run(1 << 40); s {
+		if p.StopVisible {
+			p.Pass(logSize, 0, unmarked)
+		}
+		s := p.Run(1 << 40)
+		accesses += len(p.Passed())
+		switch s {
 		case x86.StopTrap:
-			return
+			return accesses
 		case x86.StopVisible:
-			p.Allow()
+			p.Pass(logSize, 0, unmarked)
 		default:
 			p.b.Fatalf("the kernel stopped (%v) at +%#x", s, p.RIP-p.code)
 		}
 	}
 }
 
-// kernel is a benchmark of the interpreter: a kernel that runs without a stop.
+// logSize is more than the log holds.
+const logSize = 1 << 20
+
+func unmarked(uint64) *x86.Marks { return nil }
+
+// kernel is a benchmark of the interpreter: a kernel that runs without a stop,
+// or with a log of its accesses to memory that is not the stack.
 type kernel struct {
 	name  string
 	entry uint64
@@ -98,8 +111,9 @@ var kernels = []kernel{
 	{"scen", kernelScen, func(p *processor) []uint64 { return []uint64{2000, p.data} }},
 }
 
-func (k *kernel) run(b *testing.B) {
+func (k *kernel) run(b *testing.B, log bool) {
 	p := newProcessor(b)
+	p.StopVisible = log
 	args := k.args(p)
 	p.call(k.entry, args...) // decodes it
 	p.Retired = 0
@@ -107,4 +121,30 @@ func (k *kernel) run(b *testing.B) {
 		p.call(k.entry, args...)
 	}
 	b.ReportMetric(float64(p.Retired)/b.Elapsed().Seconds()/1e6, "MIPS")
+}
+
+// stopEverywhere runs one instruction at a time: one operation is one stop.
+func stopEverywhere(b *testing.B) {
+	p := newProcessor(b)
+	p.prepare(kernelScen, 1<<40, p.data)
+	for b.Loop() {
+		if s := p.Run(1); s != x86.StopLimit {
+			b.Fatal(s)
+		}
+	}
+}
+
+// restore returns a benchmark that writes to some pages and brings a snapshot of
+// memory back.
+func restore(pages uint64) func(b *testing.B) {
+	return func(b *testing.B) {
+		p := newProcessor(b)
+		n := p.space.Snapshot()
+		for b.Loop() {
+			for i := range pages {
+				p.space.Store(p.page(i), 8, i)
+			}
+			p.space.Restore(n)
+		}
+	}
 }

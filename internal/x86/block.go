@@ -7,10 +7,11 @@ import (
 )
 
 // Basic blocks of pre-decoded instructions. A block is valid as long as its
-// bytes are in memory: they are compared at the first use in each Run, and
-// again after the processor has written to an executable page. (A write to code
-// through another address of the page is seen by the next Run.) Blocks end with
-// a jump, before a page boundary, or after maxBlock instructions.
+// bytes are in memory: they are compared at the first use after something has
+// written to memory that code was fetched from, or has changed what is mapped
+// there. (A write to code through another address of the page is seen by the next
+// Run.) Blocks end with a jump, before a page boundary, or after maxBlock
+// instructions.
 
 const (
 	maxBlock  = 32
@@ -53,11 +54,20 @@ type Code struct {
 	mem    *mem.Space
 	blocks map[uint64]*block
 	cache  [cacheMask + 1]*block
-	epoch  uint64
 }
 
 // NewCode returns an empty cache for the code in a memory.
 func NewCode(m *mem.Space) *Code { return &Code{mem: m, blocks: map[uint64]*block{}} }
+
+// now returns the present epoch. Pageable code cannot be executed at every IRQL:
+// what was seen with stopPageable off is not seen with it on.
+func (d *Code) now(stopPageable bool) uint64 {
+	epoch := 2 + d.mem.Codes()<<1
+	if stopPageable {
+		epoch |= 1
+	}
+	return epoch
+}
 
 // Blocks returns the number of blocks in the cache.
 func (d *Code) Blocks() int { return len(d.blocks) }

@@ -163,6 +163,7 @@ func (c *CPU) target(b *block, op *operation) bool {
 		}
 	}
 	c.RIP = to
+	c.commit()
 	return true
 }
 

@@ -2,9 +2,14 @@
 
 package x86
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 var le = binary.LittleEndian
+
+const operationSize = unsafe.Sizeof(operation{})
 
 // exec runs block b and what follows it, until something stops or the block
 // that comes next has to be looked up by Run: then RIP says where to go on, and
@@ -12,14 +17,11 @@ var le = binary.LittleEndian
 func (c *CPU) exec(b *block) {
 	R := &c.R
 	var ok bool
-	var op *operation
 	var next *block
-	k, i := 0, 0
-	ops := b.ops
+	k := 0
+	op := &b.ops[0]
 loop:
 	for {
-		op = &ops[i]
-		i++
 		switch op.code {
 		case oNext:
 			k = 0
@@ -39,18 +41,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := uint64(int64(int8(x + y)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -64,18 +70,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := uint64(int64(int16(x + y)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -89,18 +100,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := uint64(int64(int32(x + y)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -114,27 +132,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x + y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
 		case oAddRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -144,9 +176,12 @@ loop:
 		case oAddRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -156,9 +191,12 @@ loop:
 		case oAddRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -168,9 +206,12 @@ loop:
 		case oAddRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -205,18 +246,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := uint64(int64(int8(x + y)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -224,18 +269,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := uint64(int64(int16(x + y)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -243,18 +293,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := uint64(int64(int32(x + y)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -262,18 +319,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x + y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -287,18 +355,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := x | y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -312,18 +384,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := x | y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -337,18 +414,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := x | y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -362,27 +446,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x | y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
 		case oOrRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -392,9 +490,12 @@ loop:
 		case oOrRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -404,9 +505,12 @@ loop:
 		case oOrRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -416,9 +520,12 @@ loop:
 		case oOrRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -453,18 +560,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := x | y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -472,18 +583,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := x | y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -491,18 +607,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := x | y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -510,18 +633,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x | y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -535,18 +669,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := uint64(int64(int8(x + y + c.carry())))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -560,18 +698,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := uint64(int64(int16(x + y + c.carry())))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -585,18 +728,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := uint64(int64(int32(x + y + c.carry())))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -610,27 +760,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x + y + c.carry()
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
 		case oAdcRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -640,9 +804,12 @@ loop:
 		case oAdcRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -652,9 +819,12 @@ loop:
 		case oAdcRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -664,9 +834,12 @@ loop:
 		case oAdcRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -701,18 +874,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := uint64(int64(int8(x + y + c.carry())))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -720,18 +897,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := uint64(int64(int16(x + y + c.carry())))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -739,18 +921,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := uint64(int64(int32(x + y + c.carry())))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -758,18 +947,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x + y + c.carry()
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -783,18 +983,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := uint64(int64(int8(x - y - c.carry())))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -808,18 +1012,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := uint64(int64(int16(x - y - c.carry())))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -833,18 +1042,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := uint64(int64(int32(x - y - c.carry())))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -858,27 +1074,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x - y - c.carry()
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
 		case oSbbRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -888,9 +1118,12 @@ loop:
 		case oSbbRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -900,9 +1133,12 @@ loop:
 		case oSbbRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -912,9 +1148,12 @@ loop:
 		case oSbbRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -949,18 +1188,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := uint64(int64(int8(x - y - c.carry())))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -968,18 +1211,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := uint64(int64(int16(x - y - c.carry())))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -987,18 +1235,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := uint64(int64(int32(x - y - c.carry())))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1006,18 +1261,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x - y - c.carry()
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1031,18 +1297,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := x & y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1056,18 +1326,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := x & y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1081,18 +1356,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := x & y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1106,27 +1388,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x & y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
 		case oAndRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -1136,9 +1432,12 @@ loop:
 		case oAndRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -1148,9 +1447,12 @@ loop:
 		case oAndRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -1160,9 +1462,12 @@ loop:
 		case oAndRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -1197,18 +1502,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := x & y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1216,18 +1525,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := x & y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1235,18 +1549,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := x & y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1254,18 +1575,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x & y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1279,18 +1611,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := uint64(int64(int8(x - y)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1304,18 +1640,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := uint64(int64(int16(x - y)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1329,18 +1670,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := uint64(int64(int32(x - y)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1354,27 +1702,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x - y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
 		case oSubRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -1384,9 +1746,12 @@ loop:
 		case oSubRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -1396,9 +1761,12 @@ loop:
 		case oSubRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -1408,9 +1776,12 @@ loop:
 		case oSubRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -1445,18 +1816,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := uint64(int64(int8(x - y)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1464,18 +1839,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := uint64(int64(int16(x - y)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1483,18 +1863,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := uint64(int64(int32(x - y)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1502,18 +1889,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x - y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1527,18 +1925,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := x ^ y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1552,18 +1954,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := x ^ y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1577,18 +1984,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := x ^ y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1602,27 +2016,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x ^ y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
 		case oXorRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -1632,9 +2060,12 @@ loop:
 		case oXorRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -1644,9 +2075,12 @@ loop:
 		case oXorRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -1656,9 +2090,12 @@ loop:
 		case oXorRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -1693,18 +2130,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := x ^ y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1712,18 +2153,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := x ^ y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1731,18 +2177,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := x ^ y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1750,18 +2203,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x ^ y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1773,9 +2237,12 @@ loop:
 		case oCmpMR8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -1790,9 +2257,12 @@ loop:
 		case oCmpMR16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -1807,9 +2277,12 @@ loop:
 		case oCmpMR32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -1824,9 +2297,12 @@ loop:
 		case oCmpMR64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
@@ -1836,9 +2312,12 @@ loop:
 		case oCmpRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -1847,9 +2326,12 @@ loop:
 		case oCmpRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -1858,9 +2340,12 @@ loop:
 		case oCmpRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -1869,9 +2354,12 @@ loop:
 		case oCmpRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -1900,9 +2388,12 @@ loop:
 		case oCmpMI8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -1912,9 +2403,12 @@ loop:
 		case oCmpMI16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -1924,9 +2418,12 @@ loop:
 		case oCmpMI32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -1936,9 +2433,12 @@ loop:
 		case oCmpMI64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
@@ -2089,71 +2589,110 @@ loop:
 			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(R[op.b]>>(op.hb&63)))<<(op.ha&63)
 		case oMovMR8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				e.data[ea-e.page] = uint8(R[op.b] >> (op.hb & 63))
-			} else if !c.store(ea, 1, uint64(uint8(R[op.b]>>(op.hb&63)))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b] >> (op.hb & 63)
+				p[0] = byte(v >> 0)
+			} else if !c.store(b, op, ea, 1, uint64(uint8(R[op.b]>>(op.hb&63)))) {
 				goto fault
 			}
 		case oMovRR16:
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(R[op.b]))
 		case oMovMR16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				le.PutUint16(e.data[ea-e.page:], uint16(R[op.b]))
-			} else if !c.store(ea, 2, uint64(uint16(R[op.b]))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.store(b, op, ea, 2, uint64(uint16(R[op.b]))) {
 				goto fault
 			}
 		case oMovRR32:
 			R[op.a] = uint64(uint32(R[op.b]))
 		case oMovMR32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				le.PutUint32(e.data[ea-e.page:], uint32(R[op.b]))
-			} else if !c.store(ea, 4, uint64(uint32(R[op.b]))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.store(b, op, ea, 4, uint64(uint32(R[op.b]))) {
 				goto fault
 			}
 		case oMovRR64:
 			R[op.a] = R[op.b]
 		case oMovMR64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				le.PutUint64(e.data[ea-e.page:], R[op.b])
-			} else if !c.store(ea, 8, R[op.b]) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.store(b, op, ea, 8, R[op.b]) {
 				goto fault
 			}
 		case oMovRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(m))<<(op.ha&63)
 		case oMovRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(m))
 		case oMovRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(m))
 		case oMovRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			R[op.a] = m
@@ -2167,30 +2706,57 @@ loop:
 			R[op.a] = op.imm
 		case oMovMI8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				e.data[ea-e.page] = uint8(op.imm)
-			} else if !c.store(ea, 1, uint64(uint8(op.imm))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+			} else if !c.store(b, op, ea, 1, uint64(uint8(op.imm))) {
 				goto fault
 			}
 		case oMovMI16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				le.PutUint16(e.data[ea-e.page:], uint16(op.imm))
-			} else if !c.store(ea, 2, uint64(uint16(op.imm))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.store(b, op, ea, 2, uint64(uint16(op.imm))) {
 				goto fault
 			}
 		case oMovMI32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				le.PutUint32(e.data[ea-e.page:], uint32(op.imm))
-			} else if !c.store(ea, 4, uint64(uint32(op.imm))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.store(b, op, ea, 4, uint64(uint32(op.imm))) {
 				goto fault
 			}
 		case oMovMI64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				le.PutUint64(e.data[ea-e.page:], op.imm)
-			} else if !c.store(ea, 8, op.imm) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.store(b, op, ea, 8, op.imm) {
 				goto fault
 			}
 		case oMovzxbRR16:
@@ -2198,9 +2764,12 @@ loop:
 		case oMovzxbRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(uint8(m))))
@@ -2209,9 +2778,12 @@ loop:
 		case oMovzxbRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(uint8(m))))
@@ -2220,9 +2792,12 @@ loop:
 		case oMovzxbRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint8(m))
@@ -2231,9 +2806,12 @@ loop:
 		case oMovzxwRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(uint16(m))))
@@ -2242,9 +2820,12 @@ loop:
 		case oMovzxwRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(uint16(m))))
@@ -2253,9 +2834,12 @@ loop:
 		case oMovzxwRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint16(m))
@@ -2264,9 +2848,12 @@ loop:
 		case oMovsxbRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int8(m)))))
@@ -2275,9 +2862,12 @@ loop:
 		case oMovsxbRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(int64(int8(m)))))
@@ -2286,9 +2876,12 @@ loop:
 		case oMovsxbRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(int64(int8(m)))
@@ -2297,9 +2890,12 @@ loop:
 		case oMovsxwRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int16(m)))))
@@ -2308,9 +2904,12 @@ loop:
 		case oMovsxwRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(int64(int16(m)))))
@@ -2319,9 +2918,12 @@ loop:
 		case oMovsxwRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(int64(int16(m)))
@@ -2330,9 +2932,12 @@ loop:
 		case oMovsxdRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int32(m)))))
@@ -2341,9 +2946,12 @@ loop:
 		case oMovsxdRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(int64(int32(m)))))
@@ -2352,9 +2960,12 @@ loop:
 		case oMovsxdRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(int64(int32(m)))
@@ -2388,9 +2999,12 @@ loop:
 		case oCmovccRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			if !c.cond(op.cc) {
@@ -2406,9 +3020,12 @@ loop:
 		case oCmovccRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			if !c.cond(op.cc) {
@@ -2424,9 +3041,12 @@ loop:
 		case oCmovccRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			if !c.cond(op.cc) {
@@ -2439,9 +3059,13 @@ loop:
 		case oSetccM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			v := c.condValue(op.cc)
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				e.data[ea-e.page] = uint8(v)
-			} else if !c.store(ea, 1, uint64(uint8(v))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := v
+				p[0] = byte(v >> 0)
+			} else if !c.store(b, op, ea, 1, uint64(uint8(v))) {
 				goto fault
 			}
 		case oCbwR16:
@@ -2458,42 +3082,77 @@ loop:
 			R[RDX] = uint64(int64(R[RAX]) >> 63)
 		case oPushR16:
 			ea := R[RSP] - 2
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				le.PutUint16(e.data[ea-e.page:], uint16(R[op.a]))
-			} else if !c.store(ea, 2, uint64(uint16(R[op.a]))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.a]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.store(b, op, ea, 2, uint64(uint16(R[op.a]))) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPushR64:
 			ea := R[RSP] - 8
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				le.PutUint64(e.data[ea-e.page:], R[op.a])
-			} else if !c.store(ea, 8, R[op.a]) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.a]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.store(b, op, ea, 8, R[op.a]) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPushI16:
 			ea := R[RSP] - 2
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				le.PutUint16(e.data[ea-e.page:], uint16(op.imm))
-			} else if !c.store(ea, 2, uint64(uint16(op.imm))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.store(b, op, ea, 2, uint64(uint16(op.imm))) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPushI64:
 			ea := R[RSP] - 8
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				le.PutUint64(e.data[ea-e.page:], op.imm)
-			} else if !c.store(ea, 8, op.imm) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.store(b, op, ea, 8, op.imm) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPopR64:
 			ea := R[RSP]
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			R[RSP] = ea + 8
@@ -2506,9 +3165,12 @@ loop:
 		case oTestMR8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -2523,9 +3185,12 @@ loop:
 		case oTestMR16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -2540,9 +3205,12 @@ loop:
 		case oTestMR32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -2557,9 +3225,12 @@ loop:
 		case oTestMR64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
@@ -2589,9 +3260,12 @@ loop:
 		case oTestMI8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -2601,9 +3275,12 @@ loop:
 		case oTestMI16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -2613,9 +3290,12 @@ loop:
 		case oTestMI32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -2625,9 +3305,12 @@ loop:
 		case oTestMI64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
@@ -2642,17 +3325,21 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			r := uint64(int64(int8(^x)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 		case oNotR16:
@@ -2663,17 +3350,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			r := uint64(int64(int16(^x)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 		case oNotR32:
@@ -2684,17 +3376,24 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			r := uint64(int64(int32(^x)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 		case oNotR64:
@@ -2705,17 +3404,28 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			r := ^x
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 		case oNegR8:
@@ -2727,17 +3437,21 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			r := uint64(int64(int8(-x)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -2750,17 +3464,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			r := uint64(int64(int16(-x)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -2773,17 +3492,24 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			r := uint64(int64(int32(-x)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -2796,17 +3522,28 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			r := -x
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -2820,17 +3557,21 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			r := uint64(int64(int8(x + 1)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2845,17 +3586,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			r := uint64(int64(int16(x + 1)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2870,17 +3616,24 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			r := uint64(int64(int32(x + 1)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2895,17 +3648,28 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			r := x + 1
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2920,17 +3684,21 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update(b, op, ea, 1); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			r := uint64(int64(int8(x - 1)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2945,17 +3713,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update(b, op, ea, 2); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			r := uint64(int64(int16(x - 1)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2970,17 +3743,24 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			r := uint64(int64(int32(x - 1)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2995,17 +3775,28 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x := m
 			r := x - 1
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish(op, ea, 8, r) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3021,9 +3812,12 @@ loop:
 		case oImul2RM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -3044,9 +3838,12 @@ loop:
 		case oImul2RM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -3067,9 +3864,12 @@ loop:
 		case oImul3RMI32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load(b, op, ea, 4); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(m))), op.imm
@@ -3090,9 +3890,12 @@ loop:
 		case oImul3RMI64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			x, y := m, op.imm
@@ -3119,31 +3922,46 @@ loop:
 			k = 1
 			goto linked
 		case oJmpiR64:
+			c.at(b, op)
 			if !c.target(b, op) {
 				goto fault
 			}
 			goto indirect
 		case oJmpiM64:
+			c.at(b, op)
 			if !c.target(b, op) {
 				goto fault
 			}
 			goto indirect
 		case oCallI64:
 			ea := R[RSP] - 8
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				le.PutUint64(e.data[ea-e.page:], op.disp)
-			} else if !c.store(ea, 8, op.disp) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.disp
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.store(b, op, ea, 8, op.disp) {
 				goto fault
 			}
 			R[RSP] = ea
 			k = 1
 			goto linked
 		case oCalliR64:
+			c.at(b, op)
 			if !c.target(b, op) {
 				goto fault
 			}
 			goto indirect
 		case oCalliM64:
+			c.at(b, op)
 			if !c.target(b, op) {
 				goto fault
 			}
@@ -3151,9 +3969,12 @@ loop:
 		case oRet64:
 			ea := R[RSP]
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			R[RSP] = ea + 8
@@ -3162,9 +3983,12 @@ loop:
 		case oRetnI64:
 			ea := R[RSP]
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load(b, op, ea, 8); !ok {
 				goto fault
 			}
 			R[RSP] = ea + 8 + op.imm
@@ -3198,15 +4022,23 @@ loop:
 			c.X[op.a&15] = c.X[op.b&15]
 		case oMovupsXM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
+			c.at(b, op)
 			v, ok := c.load16(ea)
 			if !ok {
 				goto fault
 			}
 			c.X[op.a&15] = v
+			if c.logN > 0 {
+				c.commit()
+			}
 		case oMovupsMX64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
+			c.at(b, op)
 			if !c.store16(ea, c.X[op.b&15]) {
 				goto fault
+			}
+			if c.logN > 0 {
+				c.commit()
 			}
 		case oMovapsXX64:
 			c.X[op.a&15] = c.X[op.b&15]
@@ -3216,28 +4048,42 @@ loop:
 				c.misaligned(ea)
 				goto fault
 			}
+			c.at(b, op)
 			v, ok := c.load16(ea)
 			if !ok {
 				goto fault
 			}
 			c.X[op.a&15] = v
+			if c.logN > 0 {
+				c.commit()
+			}
 		case oMovapsMX64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			if ea&15 != 0 {
 				c.misaligned(ea)
 				goto fault
 			}
+			c.at(b, op)
 			if !c.store16(ea, c.X[op.b&15]) {
 				goto fault
 			}
+			if c.logN > 0 {
+				c.commit()
+			}
 		default:
+			c.at(b, op)
 			if !c.cold(b, op) {
 				goto fault
+			}
+			if c.logN > 0 {
+				c.commit()
 			}
 			if op.jumps {
 				goto indirect
 			}
 		}
+		// The last operation of a block does not come here.
+		op = (*operation)(unsafe.Add(unsafe.Pointer(op), operationSize))
 	}
 linked:
 	next = b.link[k]
@@ -3257,7 +4103,7 @@ indirect:
 	}
 enter:
 	c.left -= next.n
-	b, ops, i = next, next.ops, 0
+	b, op = next, &next.ops[0]
 	goto loop
 fault:
 	c.RIP = b.pc + uint64(op.at)

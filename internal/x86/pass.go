@@ -1,0 +1,171 @@
+package x86
+
+import "github.com/dirql/dirql/internal/mem"
+
+// Accesses to shared memory that nobody has to decide about. With StopVisible,
+// each access to a page that is not private stops; an embedder that only wants
+// to know of most of them lets a number of them pass: see CPU.Pass.
+
+// maxPass is how many accesses can pass in one Run; a last instruction may add
+// as many as it makes.
+const maxPass = 60
+
+// Passed is an access that happened without a stop.
+type Passed struct {
+	Addr   uint64
+	PC     uint64 // of the instruction
+	Before uint64 // instructions executed before it in this Run
+	Size   uint8
+	Kind   Kind
+	Half   bool // see Access
+}
+
+// Marks has a bit for each byte of a page: accesses to those that are set stop.
+type Marks [mem.PageSize / 8]uint8
+
+// any reports whether one of n bytes (up to 16) at an address of the page is marked.
+func (k *Marks) any(addr uint64, n uint8) bool {
+	var bits uint64
+	for i, at := 0, addr>>3&(mem.PageSize/8-1); i < 3 && int(at)+i < len(k); i++ {
+		bits |= uint64(k[int(at)+i]) << (8 * i)
+	}
+	return bits>>(addr&7)&(1<<n-1) != 0
+}
+
+// passing is what lets accesses pass.
+type passing struct {
+	r, w    [tlbSize]passEntry // pages with memory that may be read, and written
+	end     int                // how many may pass; 0: none
+	n       int
+	list    [maxPass + maxLog]Passed
+	marks   func(page uint64) *Marks
+	version uint64
+	now     bool // the present access passes
+
+	// Of the present instruction: its address, and the instructions from it to the
+	// end of its block, which are paid for.
+	pc, rest uint64
+}
+
+type passEntry struct {
+	tlbEntry
+	marks *Marks
+}
+
+// Pass lets up to n accesses of the next Run pass: accesses to memory of the
+// kernel that is no stack, and where marks (nil for a page without any)
+// has no mark. version is another one whenever marks would answer
+// something else. What passed is in Passed; the access that is one too many stops.
+func (c *CPU) Pass(n int, version uint64, marks func(page uint64) *Marks) {
+	c.pass.end = min(n, maxPass)
+	if version != c.pass.version || c.pass.marks == nil {
+		c.pass.version, c.pass.marks = version, marks
+		c.forget()
+	}
+}
+
+// Passed returns the accesses that passed in the last Run, in their order. They
+// are valid until the next one.
+func (c *CPU) Passed() []Passed { return c.pass.list[:c.pass.n] }
+
+// at notes which instruction it is that makes an access.
+func (c *CPU) at(b *block, op *operation) {
+	c.pass.pc, c.pass.rest = b.pc+uint64(op.at), b.n-uint64(op.num)
+}
+
+// passed puts an access into the list.
+func (c *CPU) passed(addr uint64, size uint8, kind Kind, half bool) {
+	p := &c.pass
+	p.list[p.n] = Passed{Addr: addr, PC: p.pc, Before: c.limit - c.left - p.rest, Size: size, Kind: kind, Half: half}
+	p.n++
+}
+
+// hits reports whether an access to memory of entry e passes, at the beginning of an instruction.
+func (c *CPU) hits(e *passEntry, ea uint64, n uint8) bool {
+	return ea-e.page <= mem.PageSize-uint64(n) && c.pass.n < c.pass.end && (e.marks == nil || !e.marks.any(ea, n))
+}
+
+// passes decides whether an access that the TLBs do not know passes. prot is the
+// protection of its page.
+func (c *CPU) passes(a Access, prot mem.Prot) bool {
+	p := &c.pass
+	switch {
+	case p.end == 0, c.logN == 0 && p.n >= p.end, prot&mem.Private != 0, a.Addr>>63 == 0,
+		a.Kind != Read && prot&mem.Exec != 0, a.Addr&(mem.PageSize-1)+uint64(a.Size) > mem.PageSize:
+		return false
+	}
+	if k := p.marks(a.Addr >> pageShift); k != nil && k.any(a.Addr, a.Size) {
+		return false
+	}
+	c.passed(a.Addr, a.Size, a.Kind, a.Half)
+	return true
+}
+
+// keep puts a page into a TLB for accesses that pass.
+func (c *CPU) keep(t *[tlbSize]passEntry, base uint8, addr uint64, data *[mem.PageSize]byte) {
+	i := addr >> pageShift & tlbMask
+	if c.filled(&t[i].tlbEntry, base, addr, data) {
+		t[i].marks = c.pass.marks(addr >> pageShift)
+	}
+}
+
+// The accesses of the operations in the switch that miss the TLB. Except for a
+// read-modify-write they are the only one of their instruction, so that nothing
+// of it has to be remembered when it is done.
+
+func (c *CPU) load(b *block, op *operation, ea uint64, n uint8) (uint64, bool) {
+	c.at(b, op)
+	if e := &c.pass.r[ea>>pageShift&tlbMask]; c.hits(e, ea, n) {
+		c.passed(ea, n, Read, false)
+		return peek(e.data, ea-e.page, int(n)).Lo, true
+	}
+	v, ok := c.read(Access{Addr: ea, Size: n}, mem.Load)
+	if ok {
+		c.commit()
+	}
+	return v.Lo, ok
+}
+
+func (c *CPU) store(b *block, op *operation, ea uint64, n uint8, v uint64) bool {
+	c.at(b, op)
+	if e := &c.pass.w[ea>>pageShift&tlbMask]; c.hits(e, ea, n) {
+		c.passed(ea, n, Write, false)
+		poke(e.data, ea-e.page, n, v)
+		return true
+	}
+	ok := c.write(Access{Addr: ea, Size: n, Kind: Write, Value: XMM{Lo: v}})
+	if ok {
+		c.commit()
+	}
+	return ok
+}
+
+// update and finish are the halves of a read-modify-write.
+func (c *CPU) update(b *block, op *operation, ea uint64, n uint8) (uint64, bool) {
+	c.at(b, op)
+	if e := &c.pass.w[ea>>pageShift&tlbMask]; c.hits(e, ea, n) {
+		if op.lock {
+			c.passed(ea, n, ReadWrite, false)
+		} else {
+			c.passed(ea, n, Read, true)
+		}
+		return peek(e.data, ea-e.page, int(n)).Lo, true
+	}
+	v, ok := c.rmwLoad(op, ea, n)
+	return v.Lo, ok
+}
+
+func (c *CPU) finish(op *operation, ea uint64, n uint8, v uint64) bool {
+	if e := &c.pass.w[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-uint64(n) && c.logN == 0 && c.pass.end > 0 {
+		if !op.lock {
+			c.passed(ea, n, Write, true)
+		}
+		poke(e.data, ea-e.page, n, v)
+		return true
+	}
+	ok := c.rmwStore(op, ea, n, XMM{Lo: v})
+	if ok {
+		c.commit()
+	}
+	return ok
+}
