@@ -104,11 +104,11 @@ type kernel struct {
 }
 
 var kernels = []kernel{
-	{"alu", kernelAlu, func(*processor) []uint64 { return []uint64{50_000} }},
-	{"copy", kernelCopy, func(p *processor) []uint64 { return []uint64{p.page(16), p.page(32), 512, 100} }},
-	{"fib", kernelFib, func(*processor) []uint64 { return []uint64{20} }},
-	{"isr", kernelIsrLoop, func(p *processor) []uint64 { return []uint64{10_000, p.data} }},
-	{"scen", kernelScen, func(p *processor) []uint64 { return []uint64{2000, p.data} }},
+	{"alu", kernelAlu, func(*processor) []uint64 { return []uint64{5000} }},
+	{"copy", kernelCopy, func(p *processor) []uint64 { return []uint64{p.page(16), p.page(32), 512, 10} }},
+	{"fib", kernelFib, func(*processor) []uint64 { return []uint64{15} }},
+	{"isr", kernelIsrLoop, func(p *processor) []uint64 { return []uint64{1000, p.data} }},
+	{"scen", kernelScen, func(p *processor) []uint64 { return []uint64{200, p.data} }},
 }
 
 func (k *kernel) run(b *testing.B, log bool) {
@@ -121,6 +121,7 @@ func (k *kernel) run(b *testing.B, log bool) {
 		p.call(k.entry, args...)
 	}
 	b.ReportMetric(float64(p.Retired)/b.Elapsed().Seconds()/1e6, "MIPS")
+	b.ReportMetric(float64(p.Retired)/float64(b.N), "instructions/op")
 }
 
 // stopEverywhere runs one instruction at a time: one operation is one stop.

@@ -14,7 +14,7 @@ const maxPass = 60
 type Passed struct {
 	Addr   uint64
 	PC     uint64 // of the instruction
-	Before uint64 // instructions executed before it in this Run
+	Before uint32 // instructions executed before it in this Run (modulo 2^32)
 	Size   uint8
 	Kind   Kind
 	Half   bool // see Access
@@ -42,9 +42,9 @@ type passing struct {
 	version uint64
 	now     bool // the present access passes
 
-	// Of the present instruction: its address, and the instructions from it to the
-	// end of its block, which are paid for.
-	pc, rest uint64
+	// The present instruction.
+	b  *block
+	op *operation
 }
 
 type passEntry struct {
@@ -68,22 +68,26 @@ func (c *CPU) Pass(n int, version uint64, marks func(page uint64) *Marks) {
 // are valid until the next one.
 func (c *CPU) Passed() []Passed { return c.pass.list[:c.pass.n] }
 
-// at notes which instruction it is that makes an access.
-func (c *CPU) at(b *block, op *operation) {
-	c.pass.pc, c.pass.rest = b.pc+uint64(op.at), b.n-uint64(op.num)
-}
+// at notes which instruction it is that makes accesses.
+func (c *CPU) at(b *block, op *operation) { c.pass.b, c.pass.op = b, op }
 
 // passed puts an access into the list.
-func (c *CPU) passed(addr uint64, size uint8, kind Kind, half bool) {
+func (c *CPU) passed(b *block, op *operation, addr uint64, size uint8, kind Kind, half bool) {
 	p := &c.pass
-	p.list[p.n] = Passed{Addr: addr, PC: p.pc, Before: c.limit - c.left - p.rest, Size: size, Kind: kind, Half: half}
+	e := &p.list[p.n&(maxPass+maxLog-1)]
 	p.n++
+	e.Addr, e.PC, e.Before = addr, b.pc+uint64(op.at), uint32(c.limit-c.left-b.n+uint64(op.num))
+	e.Size, e.Kind, e.Half = size, kind, half
 }
 
-// hits reports whether an access to memory of entry e passes, at the beginning of an instruction.
-func (c *CPU) hits(e *passEntry, ea uint64, n uint8) bool {
-	return ea-e.page <= mem.PageSize-uint64(n) && c.pass.n < c.pass.end && (e.marks == nil || !e.marks.any(ea, n))
+// hits reports whether an access to memory of an entry passes, at the beginning
+// of an instruction.
+func (p *passing) hits(e *passEntry, ea uint64, n uint8) bool {
+	return ea-e.page <= mem.PageSize-uint64(n) && p.n < p.end && (e.marks == nil || e.unmarked(ea, n))
 }
+
+//go:noinline
+func (e *passEntry) unmarked(ea uint64, n uint8) bool { return !e.marks.any(ea, n) }
 
 // passes decides whether an access that the TLBs do not know passes. prot is the
 // protection of its page.
@@ -97,7 +101,7 @@ func (c *CPU) passes(a Access, prot mem.Prot) bool {
 	if k := p.marks(a.Addr >> pageShift); k != nil && k.any(a.Addr, a.Size) {
 		return false
 	}
-	c.passed(a.Addr, a.Size, a.Kind, a.Half)
+	c.passed(p.b, p.op, a.Addr, a.Size, a.Kind, a.Half)
 	return true
 }
 
@@ -114,11 +118,11 @@ func (c *CPU) keep(t *[tlbSize]passEntry, base uint8, addr uint64, data *[mem.Pa
 // of it has to be remembered when it is done.
 
 func (c *CPU) load(b *block, op *operation, ea uint64, n uint8) (uint64, bool) {
-	c.at(b, op)
-	if e := &c.pass.r[ea>>pageShift&tlbMask]; c.hits(e, ea, n) {
-		c.passed(ea, n, Read, false)
+	if e := &c.pass.r[ea>>pageShift&tlbMask]; c.pass.hits(e, ea, n) {
+		c.passed(b, op, ea, n, Read, false)
 		return peek(e.data, ea-e.page, int(n)).Lo, true
 	}
+	c.at(b, op)
 	v, ok := c.read(Access{Addr: ea, Size: n}, mem.Load)
 	if ok {
 		c.commit()
@@ -127,12 +131,12 @@ func (c *CPU) load(b *block, op *operation, ea uint64, n uint8) (uint64, bool) {
 }
 
 func (c *CPU) store(b *block, op *operation, ea uint64, n uint8, v uint64) bool {
-	c.at(b, op)
-	if e := &c.pass.w[ea>>pageShift&tlbMask]; c.hits(e, ea, n) {
-		c.passed(ea, n, Write, false)
+	if e := &c.pass.w[ea>>pageShift&tlbMask]; c.pass.hits(e, ea, n) {
+		c.passed(b, op, ea, n, Write, false)
 		poke(e.data, ea-e.page, n, v)
 		return true
 	}
+	c.at(b, op)
 	ok := c.write(Access{Addr: ea, Size: n, Kind: Write, Value: XMM{Lo: v}})
 	if ok {
 		c.commit()
@@ -142,23 +146,23 @@ func (c *CPU) store(b *block, op *operation, ea uint64, n uint8, v uint64) bool 
 
 // update and finish are the halves of a read-modify-write.
 func (c *CPU) update(b *block, op *operation, ea uint64, n uint8) (uint64, bool) {
-	c.at(b, op)
-	if e := &c.pass.w[ea>>pageShift&tlbMask]; c.hits(e, ea, n) {
+	if e := &c.pass.w[ea>>pageShift&tlbMask]; c.pass.hits(e, ea, n) {
+		kind := Read
 		if op.lock {
-			c.passed(ea, n, ReadWrite, false)
-		} else {
-			c.passed(ea, n, Read, true)
+			kind = ReadWrite
 		}
+		c.passed(b, op, ea, n, kind, !op.lock)
 		return peek(e.data, ea-e.page, int(n)).Lo, true
 	}
+	c.at(b, op)
 	v, ok := c.rmwLoad(op, ea, n)
 	return v.Lo, ok
 }
 
-func (c *CPU) finish(op *operation, ea uint64, n uint8, v uint64) bool {
+func (c *CPU) finish(b *block, op *operation, ea uint64, n uint8, v uint64) bool {
 	if e := &c.pass.w[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-uint64(n) && c.logN == 0 && c.pass.end > 0 {
 		if !op.lock {
-			c.passed(ea, n, Write, true)
+			c.passed(b, op, ea, n, Write, true)
 		}
 		poke(e.data, ea-e.page, n, v)
 		return true

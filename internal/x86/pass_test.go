@@ -23,7 +23,7 @@ func (m *machine) accesses(n func() int, version uint64, marks func(uint64) *x86
 		m.Pass(n(), version, marks)
 		stop := m.Run(200)
 		for _, p := range m.Passed() {
-			p.Before += before - start
+			p.Before += uint32(before - start)
 			list = append(list, seen{p, false})
 		}
 		switch stop {
@@ -32,7 +32,7 @@ func (m *machine) accesses(n func() int, version uint64, marks func(uint64) *x86
 		case x86.StopLimit:
 		case x86.StopVisible:
 			a := &m.Access
-			list = append(list, seen{x86.Passed{Addr: a.Addr, PC: m.RIP, Before: m.Retired - start, Size: a.Size, Kind: a.Kind, Half: a.Half}, true})
+			list = append(list, seen{x86.Passed{Addr: a.Addr, PC: m.RIP, Before: uint32(m.Retired - start), Size: a.Size, Kind: a.Kind, Half: a.Half}, true})
 			m.Allow()
 		default:
 			m.t.Fatalf("%v at +%#x", stop, m.RIP-m.code)

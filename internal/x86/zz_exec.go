@@ -56,7 +56,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -86,7 +86,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -118,7 +118,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -154,7 +154,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -261,7 +261,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -285,7 +285,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -311,7 +311,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -341,7 +341,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -370,7 +370,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -400,7 +400,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -432,7 +432,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -468,7 +468,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -575,7 +575,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -599,7 +599,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -625,7 +625,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -655,7 +655,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -684,7 +684,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -714,7 +714,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -746,7 +746,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -782,7 +782,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -889,7 +889,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -913,7 +913,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -939,7 +939,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -969,7 +969,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -998,7 +998,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1028,7 +1028,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1060,7 +1060,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1096,7 +1096,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1203,7 +1203,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1227,7 +1227,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1253,7 +1253,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1283,7 +1283,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1312,7 +1312,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1342,7 +1342,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1374,7 +1374,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1410,7 +1410,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1517,7 +1517,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1541,7 +1541,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1567,7 +1567,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1597,7 +1597,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1626,7 +1626,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1656,7 +1656,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1688,7 +1688,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1724,7 +1724,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1831,7 +1831,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1855,7 +1855,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1881,7 +1881,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1911,7 +1911,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1940,7 +1940,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1970,7 +1970,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2002,7 +2002,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2038,7 +2038,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2145,7 +2145,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2169,7 +2169,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2195,7 +2195,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2225,7 +2225,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -3339,7 +3339,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 		case oNotR16:
@@ -3365,7 +3365,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 		case oNotR32:
@@ -3393,7 +3393,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 		case oNotR64:
@@ -3425,7 +3425,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 		case oNegR8:
@@ -3451,7 +3451,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -3479,7 +3479,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -3509,7 +3509,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -3543,7 +3543,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -3571,7 +3571,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3601,7 +3601,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3633,7 +3633,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3669,7 +3669,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3698,7 +3698,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3728,7 +3728,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3760,7 +3760,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3796,7 +3796,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(op, ea, 8, r) {
+			} else if !c.finish(b, op, ea, 8, r) {
 				goto fault
 			}
 			c.fc = c.carry()

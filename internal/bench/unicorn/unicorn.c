@@ -1,9 +1,9 @@
 /*
  * unicorn.c runs the kernels of ../kernels/kernels.c under Unicorn and prints a
- * line for each: its name, instructions of one call, accesses to memory that is not the
- * stack, the result, and millions of instructions a second of processor time, the
- * best of some calls, without a hook and with a hook in C on every access.
- * compare.sh builds and runs it.
+ * line for each: its name, accesses of one call to memory that is not the stack,
+ * and nanoseconds of processor time of one call, the best of some, without a hook
+ * and with a hook in C on every access. compare.sh builds and runs it. (It
+ * counts no instructions: the code hook of Unicorn 2.0.1 misses some.)
  */
 #define _GNU_SOURCE
 #include <stdint.h>
@@ -12,7 +12,7 @@
 #include <time.h>
 #include <unicorn/unicorn.h>
 
-enum { PAGE = 0x1000, REPEAT = 9 };
+enum { PAGE = 0x1000, REPEAT = 99 };
 #define CODE 0x10000000ull
 #define DATA 0x20000000ull
 #define DATA_SIZE (64ull * PAGE)
@@ -30,14 +30,14 @@ static const struct {
     int entry;
     uint64_t args[4];
 } kernels[] = {
-    {"alu", ALU, {50000}},
-    {"copy", COPY, {PAGE_OF_DATA(16), PAGE_OF_DATA(32), 512, 100}},
-    {"fib", FIB, {20}},
-    {"isr", ISR_LOOP, {10000, DATA}},
-    {"scen", SCEN, {2000, DATA}},
+    {"alu", ALU, {5000}},
+    {"copy", COPY, {PAGE_OF_DATA(16), PAGE_OF_DATA(32), 512, 10}},
+    {"fib", FIB, {15}},
+    {"isr", ISR_LOOP, {1000, DATA}},
+    {"scen", SCEN, {200, DATA}},
 };
 
-static uint64_t instructions, accesses;
+static uint64_t accesses;
 
 static void check(uc_err e, const char *what)
 {
@@ -54,12 +54,6 @@ static double now(void)
 
     clock_gettime(CLOCK_THREAD_CPUTIME_ID, &t);
     return t.tv_sec + t.tv_nsec * 1e-9;
-}
-
-static void on_code(uc_engine *uc, uint64_t address, uint32_t size, void *data)
-{
-    (void)uc, (void)address, (void)size, (void)data;
-    instructions++;
 }
 
 /* on_access does the least that a race detector needs: it keeps the access. */
@@ -136,15 +130,14 @@ int main(int argc, char **argv)
     }
     for (size_t i = 0; i < sizeof kernels / sizeof kernels[0]; i++) {
         uc_engine *uc = new_engine(code, size);
-        uc_hook hook, hook2;
+        uc_hook hook;
         uint64_t result;
         double plain, hooked;
 
-        instructions = accesses = 0;
-        CHECK(uc_hook_add(uc, &hook, UC_HOOK_CODE, (void *)on_code, NULL, 1, 0));
-        CHECK(uc_hook_add(uc, &hook2, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_access, NULL, 1, 0));
+        accesses = 0;
+        CHECK(uc_hook_add(uc, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_access, NULL, 1, 0));
         result = call(uc, kernels[i].entry, kernels[i].args);
-        printf("%s %lu %lu %lx ", kernels[i].name, (unsigned long)instructions, (unsigned long)accesses, (unsigned long)result);
+        printf("%s %lu ", kernels[i].name, (unsigned long)accesses);
         uc_close(uc);
 
         uc = new_engine(code, size);
@@ -158,7 +151,7 @@ int main(int argc, char **argv)
         CHECK(uc_hook_add(uc, &hook, UC_HOOK_MEM_READ | UC_HOOK_MEM_WRITE, (void *)on_access, NULL, 1, 0));
         hooked = best(uc, kernels[i].entry, kernels[i].args);
         uc_close(uc);
-        printf("%.2f %.2f\n", (double)instructions / plain / 1e6, (double)instructions / hooked / 1e6);
+        printf("%.0f %.0f\n", plain * 1e9, hooked * 1e9);
         fflush(stdout);
     }
     return 0;

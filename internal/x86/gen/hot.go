@@ -108,7 +108,7 @@ func modify(bits int, body string) string {
 		fmt.Sprintf("fast := o <= %d\n", 4096-bits/8) +
 		fmt.Sprintf("if fast { %s } else if m, ok = c.update(b, op, ea, %d); !ok { goto fault }\n", get(bits), bits/8) +
 		"x := " + ext(bits, "m") + "\n" + body +
-		fmt.Sprintf("if fast { %s } else if !c.finish(op, ea, %d, %s) { goto fault }\n", put(bits, "r"), bits/8, zext(bits, "r"))
+		fmt.Sprintf("if fast { %s } else if !c.finish(b, op, ea, %d, %s) { goto fault }\n", put(bits, "r"), bits/8, zext(bits, "r"))
 }
 
 // hotBody returns the body for the semantics with operands of a form, "" if
