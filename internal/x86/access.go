@@ -51,6 +51,10 @@ func invalidPage(i int) uint64 { return uint64(i^1) << pageShift }
 // maxLog is the largest number of accesses of one instruction.
 const maxLog = 4
 
+// nowhere is an address that no access is near to: it is not canonical, and TLBs
+// have only what can be accessed.
+const nowhere = 1 << 62
+
 // logEntry is an access of the present instruction that has happened.
 type logEntry struct {
 	addr  uint64
@@ -87,7 +91,7 @@ func (c *CPU) forget() {
 			c.pass.w[n].page = invalidPage(int(n))
 		}
 	}
-	c.nfills = 0
+	c.top.page, c.nfills = nowhere, 0
 	c.changes = c.mem.Changes()
 }
 
@@ -335,6 +339,31 @@ func (c *CPU) deposit(addr uint64, n int, v XMM) {
 	case c.pass.now:
 		c.keep(&c.pass.w, fillPassWrite, addr, p)
 	}
+}
+
+// pushTo and popFrom are store and load at the top of the stack. Its page is
+// remembered where it is in the TLB for stores.
+
+func (c *CPU) pushTo(b *block, op *operation, ea uint64, n uint8, v uint64) bool {
+	e := &c.wt[ea>>pageShift&tlbMask]
+	if ea-e.page > mem.PageSize-uint64(n) {
+		return c.store(b, op, ea, n, v)
+	}
+	poke(e.data, ea-e.page, n, v)
+	c.top = *e
+	return true
+}
+
+func (c *CPU) popFrom(b *block, op *operation, ea uint64) (uint64, bool) {
+	i := ea >> pageShift & tlbMask
+	if e := &c.wt[i]; ea-e.page <= mem.PageSize-8 {
+		c.top = *e
+		return peek(e.data, ea-e.page, 8).Lo, true
+	}
+	if e := &c.rt[i]; ea-e.page <= mem.PageSize-8 {
+		return peek(e.data, ea-e.page, 8).Lo, true
+	}
+	return c.load(b, op, ea, 8)
 }
 
 func (c *CPU) load16(ea uint64) (XMM, bool) {

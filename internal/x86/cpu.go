@@ -182,6 +182,7 @@ type CPU struct {
 	logN, logAt int
 
 	rt, wt  tlb
+	top     tlbEntry // one of wt: the page at the top of the stack
 	pass    passing
 	fills   [4 * tlbSize]uint8 // entries of the TLBs that are in use
 	nfills  int
@@ -197,6 +198,7 @@ func New(m *mem.Space) *CPU { return NewShared(NewCode(m)) }
 func NewShared(code *Code) *CPU {
 	c := &CPU{mem: code.mem, code: code, CR0: 0x80050033, CR4: 0x00000668}
 	c.Reset()
+	c.top.page = nowhere
 	for i := range tlbSize {
 		for _, e := range []*tlbEntry{&c.rt[i], &c.wt[i], &c.pass.r[i].tlbEntry, &c.pass.w[i].tlbEntry} {
 			e.page = invalidPage(i)

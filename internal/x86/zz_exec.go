@@ -3082,20 +3082,20 @@ loop:
 			R[RDX] = uint64(int64(R[RAX]) >> 63)
 		case oPushR16:
 			ea := R[RSP] - 2
-			e := &c.wt[ea>>pageShift&tlbMask]
+			e := &c.top
 			o := ea - e.page
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := R[op.a]
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.store(b, op, ea, 2, uint64(uint16(R[op.a]))) {
+			} else if !c.pushTo(b, op, ea, 2, uint64(uint16(R[op.a]))) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPushR64:
 			ea := R[RSP] - 8
-			e := &c.wt[ea>>pageShift&tlbMask]
+			e := &c.top
 			o := ea - e.page
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
@@ -3108,26 +3108,26 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.store(b, op, ea, 8, R[op.a]) {
+			} else if !c.pushTo(b, op, ea, 8, R[op.a]) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPushI16:
 			ea := R[RSP] - 2
-			e := &c.wt[ea>>pageShift&tlbMask]
+			e := &c.top
 			o := ea - e.page
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := op.imm
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.store(b, op, ea, 2, uint64(uint16(op.imm))) {
+			} else if !c.pushTo(b, op, ea, 2, uint64(uint16(op.imm))) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPushI64:
 			ea := R[RSP] - 8
-			e := &c.wt[ea>>pageShift&tlbMask]
+			e := &c.top
 			o := ea - e.page
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
@@ -3140,19 +3140,19 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.store(b, op, ea, 8, op.imm) {
+			} else if !c.pushTo(b, op, ea, 8, op.imm) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPopR64:
 			ea := R[RSP]
 			var m uint64
-			e := &c.rt[ea>>pageShift&tlbMask]
+			e := &c.top
 			o := ea - e.page
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.popFrom(b, op, ea); !ok {
 				goto fault
 			}
 			R[RSP] = ea + 8
@@ -3935,7 +3935,7 @@ loop:
 			goto indirect
 		case oCallI64:
 			ea := R[RSP] - 8
-			e := &c.wt[ea>>pageShift&tlbMask]
+			e := &c.top
 			o := ea - e.page
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
@@ -3948,7 +3948,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.store(b, op, ea, 8, op.disp) {
+			} else if !c.pushTo(b, op, ea, 8, op.disp) {
 				goto fault
 			}
 			R[RSP] = ea
@@ -3969,12 +3969,12 @@ loop:
 		case oRet64:
 			ea := R[RSP]
 			var m uint64
-			e := &c.rt[ea>>pageShift&tlbMask]
+			e := &c.top
 			o := ea - e.page
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.popFrom(b, op, ea); !ok {
 				goto fault
 			}
 			R[RSP] = ea + 8
@@ -3983,12 +3983,12 @@ loop:
 		case oRetnI64:
 			ea := R[RSP]
 			var m uint64
-			e := &c.rt[ea>>pageShift&tlbMask]
+			e := &c.top
 			o := ea - e.page
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.popFrom(b, op, ea); !ok {
 				goto fault
 			}
 			R[RSP] = ea + 8 + op.imm

@@ -312,19 +312,29 @@ func imulBody(form string, bits int) string {
 	return s + "if r != x*y { c.fa = flagC | flagO }"
 }
 
+// Accesses to the stack look into the TLB's entry for it.
+
+func pushTo(bits int, v string) string {
+	return fmt.Sprintf("e := &c.top\no := ea - e.page\nif o <= %d { %s } else if !c.pushTo(b, op, ea, %d, %s) { goto fault }\n",
+		4096-bits/8, put(bits, v), bits/8, zext(bits, v))
+}
+
+var popFrom = "var m uint64\ne := &c.top\no := ea - e.page\nif o <= 4088 { " + get(64) +
+	" } else if m, ok = c.popFrom(b, op, ea); !ok { goto fault }\n"
+
 func pushBody(form string, bits int) string {
 	v := map[string]string{"R": "R[op.a]", "I": "op.imm"}[form]
 	if v == "" {
 		return ""
 	}
-	return fmt.Sprintf("ea := R[RSP] - %d\n", bits/8) + store(bits, v) + "R[RSP] = ea"
+	return fmt.Sprintf("ea := R[RSP] - %d\n", bits/8) + pushTo(bits, v) + "R[RSP] = ea"
 }
 
 func popBody(form string, bits int) string {
 	if bits != 64 || form != "R" {
 		return ""
 	}
-	return "ea := R[RSP]\n" + load(64) + "R[RSP] = ea + 8\nR[op.a] = m"
+	return "ea := R[RSP]\n" + popFrom + "R[RSP] = ea + 8\nR[op.a] = m"
 }
 
 func cmovBody(form string, bits int) string {
@@ -359,11 +369,11 @@ if c.cond(op.cc) { k = 1 }
 goto linked`
 
 func callBody(string, int) string {
-	return "ea := R[RSP] - 8\n" + store(64, "op.disp") + "R[RSP] = ea\nk = 1\ngoto linked"
+	return "ea := R[RSP] - 8\n" + pushTo(64, "op.disp") + "R[RSP] = ea\nk = 1\ngoto linked"
 }
 
 func retBody(form string, _ int) string {
-	s := "ea := R[RSP]\n" + load(64) + "R[RSP] = ea + 8"
+	s := "ea := R[RSP]\n" + popFrom + "R[RSP] = ea + 8"
 	if form == "I" {
 		s += " + op.imm"
 	}
