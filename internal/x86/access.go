@@ -366,7 +366,7 @@ func (c *CPU) popFrom(b *block, op *operation, ea uint64) (uint64, bool) {
 	return c.load(b, op, ea, 8)
 }
 
-func (c *CPU) load16(ea uint64) (XMM, bool) {
+func (c *CPU) loadX(ea uint64) (XMM, bool) {
 	if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-16 {
 		o := ea - e.page
 		return XMM{le.Uint64(e.data[o:]), le.Uint64(e.data[o+8:])}, true
@@ -374,7 +374,7 @@ func (c *CPU) load16(ea uint64) (XMM, bool) {
 	return c.read(Access{Addr: ea, Size: 16}, mem.Load)
 }
 
-func (c *CPU) store16(ea uint64, v XMM) bool {
+func (c *CPU) storeX(ea uint64, v XMM) bool {
 	if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-16 {
 		o := ea - e.page
 		le.PutUint64(e.data[o:], v.Lo)

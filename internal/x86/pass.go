@@ -15,10 +15,33 @@ type Passed struct {
 	Addr   uint64
 	PC     uint64 // of the instruction
 	Before uint32 // instructions executed before it in this Run (modulo 2^32)
-	Size   uint8
-	Kind   Kind
-	Half   bool // see Access
+	what   uint32
 }
+
+// Parts of Passed.what; the size is in the lowest byte.
+const (
+	whatRead      = uint32(Read) << 8
+	whatWrite     = uint32(Write) << 8
+	whatReadWrite = uint32(ReadWrite) << 8
+	whatHalf      = 1 << 16
+)
+
+func whatOf(size uint8, kind Kind, half bool) uint32 {
+	w := uint32(size) | uint32(kind)<<8
+	if half {
+		w |= whatHalf
+	}
+	return w
+}
+
+// Size returns the number of bytes.
+func (p *Passed) Size() uint8 { return uint8(p.what) }
+
+// Kind returns the kind of access.
+func (p *Passed) Kind() Kind { return Kind(p.what >> 8) }
+
+// Half: see Access.
+func (p *Passed) Half() bool { return p.what&whatHalf != 0 }
 
 // Marks has a bit for each byte of a page: accesses to those that are set stop.
 type Marks [mem.PageSize / 8]uint8
@@ -77,7 +100,7 @@ func (c *CPU) passed(b *block, op *operation, addr uint64, size uint8, kind Kind
 	e := &p.list[p.n&(maxPass+maxLog-1)]
 	p.n++
 	e.Addr, e.PC, e.Before = addr, b.pc+uint64(op.at), uint32(c.limit-c.left-b.n+uint64(op.num))
-	e.Size, e.Kind, e.Half = size, kind, half
+	e.what = whatOf(size, kind, half)
 }
 
 // hits reports whether an access to memory of an entry passes, at the beginning
@@ -113,9 +136,9 @@ func (c *CPU) keep(t *[tlbSize]passEntry, base uint8, addr uint64, data *[mem.Pa
 	}
 }
 
-// The accesses of the operations in the switch that miss the TLB. Except for a
-// read-modify-write they are the only one of their instruction, so that nothing
-// of it has to be remembered when it is done.
+// The accesses of the operations in the switch that miss the TLB: zz_pass.go has
+// those to pages without marks. Except for a read-modify-write they are the only one
+// of their instruction, so that nothing of it has to be remembered when it is done.
 
 func (c *CPU) load(b *block, op *operation, ea uint64, n uint8) (uint64, bool) {
 	if e := &c.pass.r[ea>>pageShift&tlbMask]; c.pass.hits(e, ea, n) {

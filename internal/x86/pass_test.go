@@ -32,7 +32,7 @@ func (m *machine) accesses(n func() int, version uint64, marks func(uint64) *x86
 		case x86.StopLimit:
 		case x86.StopVisible:
 			a := &m.Access
-			list = append(list, seen{x86.Passed{Addr: a.Addr, PC: m.RIP, Before: uint32(m.Retired - start), Size: a.Size, Kind: a.Kind, Half: a.Half}, true})
+			list = append(list, seen{x86.PassedAt(a, m.RIP, uint32(m.Retired-start)), true})
 			m.Allow()
 		default:
 			m.t.Fatalf("%v at +%#x", stop, m.RIP-m.code)
@@ -81,7 +81,7 @@ func TestPass(t *testing.T) {
 					}
 					if !list[i].stopped {
 						passed++
-						if p := &list[i]; p.Addr>>12 == whole.pub>>12 && anyMarked(marked, p.Addr, p.Size) {
+						if p := &list[i]; p.Addr>>12 == whole.pub>>12 && anyMarked(marked, p.Addr, p.Size()) {
 							t.Fatalf("round %d: a marked access passed: %+v", round, *p)
 						}
 					}

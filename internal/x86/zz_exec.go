@@ -46,7 +46,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -56,7 +56,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -75,7 +75,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -86,7 +86,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -105,7 +105,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -118,7 +118,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -137,7 +137,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -154,7 +154,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -166,7 +166,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -181,7 +181,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -196,7 +196,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -211,7 +211,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -251,7 +251,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -261,7 +261,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -274,7 +274,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -285,7 +285,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -298,7 +298,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -311,7 +311,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -324,7 +324,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -341,7 +341,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -360,7 +360,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -370,7 +370,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -389,7 +389,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -400,7 +400,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -419,7 +419,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -432,7 +432,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -451,7 +451,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -468,7 +468,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -480,7 +480,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -495,7 +495,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -510,7 +510,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -525,7 +525,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -565,7 +565,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -575,7 +575,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -588,7 +588,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -599,7 +599,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -612,7 +612,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -625,7 +625,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -638,7 +638,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -655,7 +655,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -674,7 +674,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -684,7 +684,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -703,7 +703,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -714,7 +714,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -733,7 +733,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -746,7 +746,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -765,7 +765,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -782,7 +782,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -794,7 +794,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -809,7 +809,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -824,7 +824,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -839,7 +839,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -879,7 +879,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -889,7 +889,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -902,7 +902,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -913,7 +913,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -926,7 +926,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -939,7 +939,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -952,7 +952,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -969,7 +969,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -988,7 +988,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -998,7 +998,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1017,7 +1017,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -1028,7 +1028,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1047,7 +1047,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -1060,7 +1060,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1079,7 +1079,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -1096,7 +1096,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1108,7 +1108,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -1123,7 +1123,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -1138,7 +1138,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -1153,7 +1153,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -1193,7 +1193,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -1203,7 +1203,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1216,7 +1216,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -1227,7 +1227,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1240,7 +1240,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -1253,7 +1253,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1266,7 +1266,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -1283,7 +1283,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1302,7 +1302,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -1312,7 +1312,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1331,7 +1331,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -1342,7 +1342,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1361,7 +1361,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -1374,7 +1374,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1393,7 +1393,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -1410,7 +1410,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1422,7 +1422,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -1437,7 +1437,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -1452,7 +1452,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -1467,7 +1467,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -1507,7 +1507,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -1517,7 +1517,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1530,7 +1530,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -1541,7 +1541,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1554,7 +1554,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -1567,7 +1567,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1580,7 +1580,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -1597,7 +1597,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1616,7 +1616,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -1626,7 +1626,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1645,7 +1645,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -1656,7 +1656,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1675,7 +1675,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -1688,7 +1688,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1707,7 +1707,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -1724,7 +1724,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1736,7 +1736,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -1751,7 +1751,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -1766,7 +1766,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -1781,7 +1781,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -1821,7 +1821,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -1831,7 +1831,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1844,7 +1844,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -1855,7 +1855,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1868,7 +1868,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -1881,7 +1881,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1894,7 +1894,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -1911,7 +1911,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1930,7 +1930,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -1940,7 +1940,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1959,7 +1959,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -1970,7 +1970,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1989,7 +1989,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -2002,7 +2002,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2021,7 +2021,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -2038,7 +2038,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2050,7 +2050,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -2065,7 +2065,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -2080,7 +2080,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -2095,7 +2095,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -2135,7 +2135,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -2145,7 +2145,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2158,7 +2158,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -2169,7 +2169,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2182,7 +2182,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -2195,7 +2195,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2208,7 +2208,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -2225,7 +2225,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -2242,7 +2242,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -2262,7 +2262,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -2282,7 +2282,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -2302,7 +2302,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -2317,7 +2317,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -2331,7 +2331,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -2345,7 +2345,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -2359,7 +2359,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -2393,7 +2393,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -2408,7 +2408,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -2423,7 +2423,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -2438,7 +2438,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -2595,7 +2595,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := R[op.b] >> (op.hb & 63)
 				p[0] = byte(v >> 0)
-			} else if !c.store(b, op, ea, 1, uint64(uint8(R[op.b]>>(op.hb&63)))) {
+			} else if !c.store8(b, op, ea, uint64(uint8(R[op.b]>>(op.hb&63)))) {
 				goto fault
 			}
 		case oMovRR16:
@@ -2609,7 +2609,7 @@ loop:
 				v := R[op.b]
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.store(b, op, ea, 2, uint64(uint16(R[op.b]))) {
+			} else if !c.store16(b, op, ea, uint64(uint16(R[op.b]))) {
 				goto fault
 			}
 		case oMovRR32:
@@ -2625,7 +2625,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.store(b, op, ea, 4, uint64(uint32(R[op.b]))) {
+			} else if !c.store32(b, op, ea, uint64(uint32(R[op.b]))) {
 				goto fault
 			}
 		case oMovRR64:
@@ -2645,7 +2645,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.store(b, op, ea, 8, R[op.b]) {
+			} else if !c.store64(b, op, ea, R[op.b]) {
 				goto fault
 			}
 		case oMovRM8:
@@ -2656,7 +2656,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(m))<<(op.ha&63)
@@ -2668,7 +2668,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(m))
@@ -2680,7 +2680,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(m))
@@ -2692,7 +2692,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = m
@@ -2712,7 +2712,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := op.imm
 				p[0] = byte(v >> 0)
-			} else if !c.store(b, op, ea, 1, uint64(uint8(op.imm))) {
+			} else if !c.store8(b, op, ea, uint64(uint8(op.imm))) {
 				goto fault
 			}
 		case oMovMI16:
@@ -2724,7 +2724,7 @@ loop:
 				v := op.imm
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.store(b, op, ea, 2, uint64(uint16(op.imm))) {
+			} else if !c.store16(b, op, ea, uint64(uint16(op.imm))) {
 				goto fault
 			}
 		case oMovMI32:
@@ -2738,7 +2738,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.store(b, op, ea, 4, uint64(uint32(op.imm))) {
+			} else if !c.store32(b, op, ea, uint64(uint32(op.imm))) {
 				goto fault
 			}
 		case oMovMI64:
@@ -2756,7 +2756,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.store(b, op, ea, 8, op.imm) {
+			} else if !c.store64(b, op, ea, op.imm) {
 				goto fault
 			}
 		case oMovzxbRR16:
@@ -2769,7 +2769,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(uint8(m))))
@@ -2783,7 +2783,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(uint8(m))))
@@ -2797,7 +2797,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint8(m))
@@ -2811,7 +2811,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(uint16(m))))
@@ -2825,7 +2825,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(uint16(m))))
@@ -2839,7 +2839,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint16(m))
@@ -2853,7 +2853,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int8(m)))))
@@ -2867,7 +2867,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(int64(int8(m)))))
@@ -2881,7 +2881,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(int64(int8(m)))
@@ -2895,7 +2895,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int16(m)))))
@@ -2909,7 +2909,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(int64(int16(m)))))
@@ -2923,7 +2923,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(int64(int16(m)))
@@ -2937,7 +2937,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int32(m)))))
@@ -2951,7 +2951,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(int64(int32(m)))))
@@ -2965,7 +2965,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(int64(int32(m)))
@@ -3004,7 +3004,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			if !c.cond(op.cc) {
@@ -3025,7 +3025,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			if !c.cond(op.cc) {
@@ -3046,7 +3046,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			if !c.cond(op.cc) {
@@ -3065,7 +3065,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := v
 				p[0] = byte(v >> 0)
-			} else if !c.store(b, op, ea, 1, uint64(uint8(v))) {
+			} else if !c.store8(b, op, ea, uint64(uint8(v))) {
 				goto fault
 			}
 		case oCbwR16:
@@ -3170,7 +3170,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -3190,7 +3190,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -3210,7 +3210,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -3230,7 +3230,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -3265,7 +3265,7 @@ loop:
 			if o <= 4095 {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.load(b, op, ea, 1); !ok {
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -3280,7 +3280,7 @@ loop:
 			if o <= 4094 {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.load(b, op, ea, 2); !ok {
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -3295,7 +3295,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -3310,7 +3310,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -3330,7 +3330,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -3339,7 +3339,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 		case oNotR16:
@@ -3355,7 +3355,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -3365,7 +3365,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 		case oNotR32:
@@ -3381,7 +3381,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -3393,7 +3393,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 		case oNotR64:
@@ -3409,7 +3409,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -3425,7 +3425,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 		case oNegR8:
@@ -3442,7 +3442,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -3451,7 +3451,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -3469,7 +3469,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -3479,7 +3479,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -3497,7 +3497,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -3509,7 +3509,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -3527,7 +3527,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -3543,7 +3543,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -3562,7 +3562,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -3571,7 +3571,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3591,7 +3591,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -3601,7 +3601,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3621,7 +3621,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -3633,7 +3633,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3653,7 +3653,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -3669,7 +3669,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3689,7 +3689,7 @@ loop:
 			if fast {
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0]) << 0
-			} else if m, ok = c.update(b, op, ea, 1); !ok {
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -3698,7 +3698,7 @@ loop:
 				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				v := r
 				p[0] = byte(v >> 0)
-			} else if !c.finish(b, op, ea, 1, uint64(uint8(r))) {
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3718,7 +3718,7 @@ loop:
 			if fast {
 				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8
-			} else if m, ok = c.update(b, op, ea, 2); !ok {
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -3728,7 +3728,7 @@ loop:
 				v := r
 				p[0] = byte(v >> 0)
 				p[1] = byte(v >> 8)
-			} else if !c.finish(b, op, ea, 2, uint64(uint16(r))) {
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3748,7 +3748,7 @@ loop:
 			if fast {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.update(b, op, ea, 4); !ok {
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -3760,7 +3760,7 @@ loop:
 				p[1] = byte(v >> 8)
 				p[2] = byte(v >> 16)
 				p[3] = byte(v >> 24)
-			} else if !c.finish(b, op, ea, 4, uint64(uint32(r))) {
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3780,7 +3780,7 @@ loop:
 			if fast {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.update(b, op, ea, 8); !ok {
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -3796,7 +3796,7 @@ loop:
 				p[5] = byte(v >> 40)
 				p[6] = byte(v >> 48)
 				p[7] = byte(v >> 56)
-			} else if !c.finish(b, op, ea, 8, r) {
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3817,7 +3817,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -3843,7 +3843,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -3869,7 +3869,7 @@ loop:
 			if o <= 4092 {
 				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
-			} else if m, ok = c.load(b, op, ea, 4); !ok {
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(m))), op.imm
@@ -3895,7 +3895,7 @@ loop:
 			if o <= 4088 {
 				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
-			} else if m, ok = c.load(b, op, ea, 8); !ok {
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := m, op.imm
@@ -4023,7 +4023,7 @@ loop:
 		case oMovupsXM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			c.at(b, op)
-			v, ok := c.load16(ea)
+			v, ok := c.loadX(ea)
 			if !ok {
 				goto fault
 			}
@@ -4034,7 +4034,7 @@ loop:
 		case oMovupsMX64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			c.at(b, op)
-			if !c.store16(ea, c.X[op.b&15]) {
+			if !c.storeX(ea, c.X[op.b&15]) {
 				goto fault
 			}
 			if c.logN > 0 {
@@ -4049,7 +4049,7 @@ loop:
 				goto fault
 			}
 			c.at(b, op)
-			v, ok := c.load16(ea)
+			v, ok := c.loadX(ea)
 			if !ok {
 				goto fault
 			}
@@ -4064,7 +4064,7 @@ loop:
 				goto fault
 			}
 			c.at(b, op)
-			if !c.store16(ea, c.X[op.b&15]) {
+			if !c.storeX(ea, c.X[op.b&15]) {
 				goto fault
 			}
 			if c.logN > 0 {

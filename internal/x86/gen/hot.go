@@ -93,22 +93,22 @@ func offset(tlb string) string {
 func load(bits int) string { return "var m uint64\n" + reload(bits) }
 
 func reload(bits int) string {
-	return offset("rt") + fmt.Sprintf("if o <= %d { %s } else if m, ok = c.load(b, op, ea, %d); !ok { goto fault }\n",
-		4096-bits/8, get(bits), bits/8)
+	return offset("rt") + fmt.Sprintf("if o <= %d { %s } else if m, ok = c.load%d(b, op, ea); !ok { goto fault }\n",
+		4096-bits/8, get(bits), bits)
 }
 
 func store(bits int, v string) string {
-	return offset("wt") + fmt.Sprintf("if o <= %d { %s } else if !c.store(b, op, ea, %d, %s) { goto fault }\n",
-		4096-bits/8, put(bits, v), bits/8, zext(bits, v))
+	return offset("wt") + fmt.Sprintf("if o <= %d { %s } else if !c.store%d(b, op, ea, %s) { goto fault }\n",
+		4096-bits/8, put(bits, v), bits, zext(bits, v))
 }
 
 // modify is a read-modify-write: body makes r from x, both sign-extended.
 func modify(bits int, body string) string {
 	return address + "var m uint64\n" + offset("wt") +
 		fmt.Sprintf("fast := o <= %d\n", 4096-bits/8) +
-		fmt.Sprintf("if fast { %s } else if m, ok = c.update(b, op, ea, %d); !ok { goto fault }\n", get(bits), bits/8) +
+		fmt.Sprintf("if fast { %s } else if m, ok = c.update%d(b, op, ea); !ok { goto fault }\n", get(bits), bits) +
 		"x := " + ext(bits, "m") + "\n" + body +
-		fmt.Sprintf("if fast { %s } else if !c.finish(b, op, ea, %d, %s) { goto fault }\n", put(bits, "r"), bits/8, zext(bits, "r"))
+		fmt.Sprintf("if fast { %s } else if !c.finish%d(b, op, ea, %s) { goto fault }\n", put(bits, "r"), bits, zext(bits, "r"))
 }
 
 // hotBody returns the body for the semantics with operands of a form, "" if
@@ -394,9 +394,9 @@ func moveXMM(aligned bool) func(form string, bits int) string {
 		case "XX":
 			return "c.X[op.a&15] = c.X[op.b&15]"
 		case "XM":
-			return address + check + "c.at(b, op)\nv, ok := c.load16(ea)\nif !ok { goto fault }\nc.X[op.a&15] = v\nif c.logN > 0 { c.commit() }"
+			return address + check + "c.at(b, op)\nv, ok := c.loadX(ea)\nif !ok { goto fault }\nc.X[op.a&15] = v\nif c.logN > 0 { c.commit() }"
 		}
-		return address + check + "c.at(b, op)\nif !c.store16(ea, c.X[op.b&15]) { goto fault }\nif c.logN > 0 { c.commit() }"
+		return address + check + "c.at(b, op)\nif !c.storeX(ea, c.X[op.b&15]) { goto fault }\nif c.logN > 0 { c.commit() }"
 	}
 }
 

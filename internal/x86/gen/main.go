@@ -5,6 +5,7 @@
 //	zz_codes.go      the codes of the pre-decoded operations
 //	zz_exec.go       the interpreter's switch
 //	zz_cold.go       the switch of the less frequent instructions
+//	zz_pass.go       accesses to shared memory without a stop
 //	INSTRUCTIONS.md  the list for people
 //
 // Run it with go generate ./internal/x86 after every change of the table or of
@@ -46,6 +47,7 @@ func files() map[string]string {
 		"zz_codes.go":     g.codesFile(),
 		"zz_exec.go":      g.execFile(),
 		"zz_cold.go":      g.coldFile(),
+		"zz_pass.go":      passFile(),
 		"INSTRUCTIONS.md": document(isa.Sections()),
 	}
 }

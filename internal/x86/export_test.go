@@ -1,0 +1,6 @@
+package x86
+
+// PassedAt is what a stopped access looks like when it passes.
+func PassedAt(a *Access, pc uint64, before uint32) Passed {
+	return Passed{Addr: a.Addr, PC: pc, Before: before, what: whatOf(a.Size, a.Kind, a.Half)}
+}
