@@ -46,6 +46,7 @@ type block struct {
 	next  [2]uint64 // where it goes on: behind it, or where it jumps to
 	link  [2]*block
 	code  []byte
+	plain uint16   // what its last operation but one was before fuse, 0: the same
 	parts []*block // the first instructions of it: see prefix
 }
 
@@ -183,6 +184,9 @@ func (b *block) prefix(k uint64) *block {
 	}
 	p := &block{pc: b.pc, n: k, ops: make([]operation, i+1)}
 	copy(p.ops, b.ops[:i])
+	if b.plain != 0 && i == len(b.ops)-1 {
+		p.ops[i-1].code = b.plain
+	}
 	p.ops[i] = operation{code: oNext}
 	p.next[0] = b.pc + uint64(b.ops[i].at)
 	b.parts[k] = p
@@ -225,8 +229,24 @@ func (c *CPU) buildCrossing(b *block, code []byte) *block {
 func (b *block) finish(code []byte) {
 	b.next[0] = b.pc + uint64(len(code))
 	b.code = append([]byte(nil), code...)
-	if last := &b.ops[len(b.ops)-1]; last.code != oStop {
+	b.fuse()
+	if last := &b.ops[len(b.ops)-1]; last.code != oStop && last.code != oJccI64 {
 		b.ops = append(b.ops, operation{code: oNext, at: uint16(len(code)), num: uint8(b.n)})
+	}
+}
+
+// fuse lets the operation in front of a conditional jump do both. It stays one
+// of two instructions: what cuts the block between them puts it back.
+func (b *block) fuse() {
+	n := len(b.ops)
+	if n < 2 || b.ops[n-1].code != oJccI64 {
+		return
+	}
+	op, jump := &b.ops[n-2], &b.ops[n-1]
+	if op.code < firstCold {
+		if code := jumps[op.code][jump.cc>>1]; code != 0 {
+			b.plain, op.code, op.cc = op.code, code, jump.cc
+		}
 	}
 }
 
@@ -256,6 +276,9 @@ func (b *block) add(in *Inst, err error, at int) bool {
 		op.base, op.idx, op.sc, op.disp = regAddress, regZero, 0, 0
 	}
 	op.code = r.code(in)
+	if op.idx == regZero && op.code < firstCold && direct[op.code] != 0 {
+		op.code = direct[op.code]
+	}
 	in.implicit(&op)
 	if r.attrs&endsBlock != 0 {
 		op.jumps = op.code >= firstCold

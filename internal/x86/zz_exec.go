@@ -4070,6 +4070,6874 @@ loop:
 			if c.logN > 0 {
 				c.commit()
 			}
+		case oAddMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x + y)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := uint64(int64(int16(x + y)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x + y)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x + y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := uint64(int64(int16(x + y)))
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x + y)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := uint64(int64(int16(x + y)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x + y)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x + y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oOrMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x | y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := x | y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x | y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x | y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x | y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+		case oOrRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := x | y
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fr, c.fk = r, flagsLogic
+		case oOrRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x | y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+		case oOrRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x | y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+		case oOrMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x | y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := x | y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x | y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x | y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAdcMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x + y + c.carry())))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := uint64(int64(int16(x + y + c.carry())))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x + y + c.carry())))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x + y + c.carry()
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x + y + c.carry())))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := uint64(int64(int16(x + y + c.carry())))
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x + y + c.carry())))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x + y + c.carry()
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x + y + c.carry())))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := uint64(int64(int16(x + y + c.carry())))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x + y + c.carry())))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x + y + c.carry()
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oSbbMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y - c.carry())))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := uint64(int64(int16(x - y - c.carry())))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y - c.carry())))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y - c.carry()
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y - c.carry())))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := uint64(int64(int16(x - y - c.carry())))
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y - c.carry())))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y - c.carry()
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y - c.carry())))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := uint64(int64(int16(x - y - c.carry())))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y - c.carry())))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y - c.carry()
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oAndMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := x & y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+		case oAndRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fr, c.fk = r, flagsLogic
+		case oAndRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+		case oAndRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+		case oAndMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := x & y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oSubMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := uint64(int64(int16(x - y)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := uint64(int64(int16(x - y)))
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := uint64(int64(int16(x - y)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oXorMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x ^ y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := x ^ y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x ^ y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x ^ y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x ^ y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+		case oXorRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := x ^ y
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fr, c.fk = r, flagsLogic
+		case oXorRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x ^ y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+		case oXorRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x ^ y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+		case oXorMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x ^ y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := x ^ y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x ^ y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x ^ y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oCmpMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := uint64(int64(int16(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := uint64(int64(int16(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := uint64(int64(int16(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oMovMR8Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b] >> (op.hb & 63)
+				p[0] = byte(v >> 0)
+			} else if !c.store8(b, op, ea, uint64(uint8(R[op.b]>>(op.hb&63)))) {
+				goto fault
+			}
+		case oMovMR16Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.store16(b, op, ea, uint64(uint16(R[op.b]))) {
+				goto fault
+			}
+		case oMovMR32Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.store32(b, op, ea, uint64(uint32(R[op.b]))) {
+				goto fault
+			}
+		case oMovMR64Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.store64(b, op, ea, R[op.b]) {
+				goto fault
+			}
+		case oMovRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(m))<<(op.ha&63)
+		case oMovRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(m))
+		case oMovRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(m))
+		case oMovRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = m
+		case oMovMI8Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+			} else if !c.store8(b, op, ea, uint64(uint8(op.imm))) {
+				goto fault
+			}
+		case oMovMI16Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.store16(b, op, ea, uint64(uint16(op.imm))) {
+				goto fault
+			}
+		case oMovMI32Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.store32(b, op, ea, uint64(uint32(op.imm))) {
+				goto fault
+			}
+		case oMovMI64Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.store64(b, op, ea, op.imm) {
+				goto fault
+			}
+		case oMovzxbRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(uint8(m))))
+		case oMovzxbRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(uint64(uint8(m))))
+		case oMovzxbRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint8(m))
+		case oMovzxwRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(uint16(m))))
+		case oMovzxwRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(uint64(uint16(m))))
+		case oMovzxwRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint16(m))
+		case oMovsxbRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int8(m)))))
+		case oMovsxbRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(uint64(int64(int8(m)))))
+		case oMovsxbRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(int64(int8(m)))
+		case oMovsxwRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int16(m)))))
+		case oMovsxwRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(uint64(int64(int16(m)))))
+		case oMovsxwRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(int64(int16(m)))
+		case oMovsxdRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int32(m)))))
+		case oMovsxdRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(uint64(int64(int32(m)))))
+		case oMovsxdRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(int64(int32(m)))
+		case oLeaRM16Base:
+			ea := R[op.base] + op.disp
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(ea))
+		case oLeaRM32Base:
+			ea := R[op.base] + op.disp
+			R[op.a] = uint64(uint32(ea))
+		case oLeaRM64Base:
+			ea := R[op.base] + op.disp
+			R[op.a] = ea
+		case oCmovccRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			if !c.cond(op.cc) {
+				m = R[op.a]
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(m))
+		case oCmovccRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			if !c.cond(op.cc) {
+				m = R[op.a]
+			}
+			R[op.a] = uint64(uint32(m))
+		case oCmovccRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			if !c.cond(op.cc) {
+				m = R[op.a]
+			}
+			R[op.a] = m
+		case oSetccM8Base:
+			ea := R[op.base] + op.disp
+			v := c.condValue(op.cc)
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := v
+				p[0] = byte(v >> 0)
+			} else if !c.store8(b, op, ea, uint64(uint8(v))) {
+				goto fault
+			}
+		case oTestMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oNotM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := uint64(int64(int8(^x)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+		case oNotM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := uint64(int64(int16(^x)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+		case oNotM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := uint64(int64(int32(^x)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+		case oNotM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := ^x
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+		case oNegM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := uint64(int64(int8(-x)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
+		case oNegM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := uint64(int64(int16(-x)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
+		case oNegM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := uint64(int64(int32(-x)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
+		case oNegM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := -x
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
+		case oIncM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := uint64(int64(int8(x + 1)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+		case oIncM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := uint64(int64(int16(x + 1)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+		case oIncM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := uint64(int64(int32(x + 1)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+		case oIncM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := x + 1
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+		case oDecM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - 1)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+		case oDecM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := uint64(int64(int16(x - 1)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+		case oDecM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - 1)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+		case oDecM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := x - 1
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+		case oImul2RM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x * y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fr, c.fk = 0, r, flagsShift
+			if r != x*y {
+				c.fa = flagC | flagO
+			}
+		case oImul2RM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x * y
+			R[op.a] = r
+			c.fa, c.fr, c.fk = 0, r, flagsShift
+			if mulOverflows(x, y) {
+				c.fa = flagC | flagO
+			}
+		case oImul3RMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(m))), op.imm
+			r := uint64(int64(int32(x * y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fr, c.fk = 0, r, flagsShift
+			if r != x*y {
+				c.fa = flagC | flagO
+			}
+		case oImul3RMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := m, op.imm
+			r := x * y
+			R[op.a] = r
+			c.fa, c.fr, c.fk = 0, r, flagsShift
+			if mulOverflows(x, y) {
+				c.fa = flagC | flagO
+			}
+		case oMovupsXM64Base:
+			ea := R[op.base] + op.disp
+			c.at(b, op)
+			v, ok := c.loadX(ea)
+			if !ok {
+				goto fault
+			}
+			c.X[op.a&15] = v
+			if c.logN > 0 {
+				c.commit()
+			}
+		case oMovupsMX64Base:
+			ea := R[op.base] + op.disp
+			c.at(b, op)
+			if !c.storeX(ea, c.X[op.b&15]) {
+				goto fault
+			}
+			if c.logN > 0 {
+				c.commit()
+			}
+		case oMovapsXM64Base:
+			ea := R[op.base] + op.disp
+			if ea&15 != 0 {
+				c.misaligned(ea)
+				goto fault
+			}
+			c.at(b, op)
+			v, ok := c.loadX(ea)
+			if !ok {
+				goto fault
+			}
+			c.X[op.a&15] = v
+			if c.logN > 0 {
+				c.commit()
+			}
+		case oMovapsMX64Base:
+			ea := R[op.base] + op.disp
+			if ea&15 != 0 {
+				c.misaligned(ea)
+				goto fault
+			}
+			c.at(b, op)
+			if !c.storeX(ea, c.X[op.b&15]) {
+				goto fault
+			}
+			if c.logN > 0 {
+				c.commit()
+			}
+		case oAddRR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRR64J4:
+			x := R[op.a]
+			y := R[op.b]
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRR64J8:
+			x := R[op.a]
+			y := R[op.b]
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI64J4:
+			x := R[op.a]
+			y := op.imm
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI64J8:
+			x := R[op.a]
+			y := op.imm
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR64J4:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR64J8:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR64J12:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR64J14:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI64J4:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI64J8:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI64J12:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI64J14:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J2:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J6:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J2:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J6:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J2:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J4:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J6:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J8:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J12:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J14:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J2:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J6:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J2:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J6:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J2:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J4:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J6:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J8:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J12:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J14:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J2:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J6:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J2:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J6:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J2:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J4:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J6:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J8:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J12:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J14:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J2:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J6:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J2:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J6:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J2:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J4:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J6:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J8:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J12:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J14:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR64J4:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR64J8:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR64J12:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR64J14:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI64J4:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI64J8:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI64J12:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI64J14:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			r := uint64(int64(int8(x + 1)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			r := uint64(int64(int8(x + 1)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			r := uint64(int64(int32(x + 1)))
+			R[op.a] = uint64(uint32(r))
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			r := uint64(int64(int32(x + 1)))
+			R[op.a] = uint64(uint32(r))
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR64J4:
+			x := R[op.a]
+			r := x + 1
+			R[op.a] = r
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR64J8:
+			x := R[op.a]
+			r := x + 1
+			R[op.a] = r
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			r := uint64(int64(int8(x - 1)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			r := uint64(int64(int8(x - 1)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			r := uint64(int64(int32(x - 1)))
+			R[op.a] = uint64(uint32(r))
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			r := uint64(int64(int32(x - 1)))
+			R[op.a] = uint64(uint32(r))
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR64J4:
+			x := R[op.a]
+			r := x - 1
+			R[op.a] = r
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR64J8:
+			x := R[op.a]
+			r := x - 1
+			R[op.a] = r
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
 		default:
 			c.at(b, op)
 			if !c.cold(b, op) {

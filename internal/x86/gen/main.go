@@ -67,9 +67,11 @@ func write(name, text string) error {
 // codes numbers the operations: first the hot ones, by their place in the
 // switch, then the cold ones by semantics.
 type codes struct {
-	hot   []hotOp
-	byHot map[string]int
-	cold  []coldOp
+	hot    []hotOp
+	byHot  map[string]int
+	cold   []coldOp
+	direct [][2]string // see addDirect
+	jumps  [][3]string // see addJumps
 }
 
 type hotOp struct{ name, body string }
@@ -89,6 +91,8 @@ func newCodes(rows []*isa.Row) *codes {
 			g.find(r, variant)
 		}
 	}
+	g.direct = g.addDirect()
+	g.jumps = g.addJumps()
 	slices.SortFunc(g.cold, func(a, b coldOp) int { return strings.Compare(a.name, b.name) })
 	return g
 }
@@ -223,7 +227,7 @@ func (g *codes) codesFile() string {
 			fmt.Fprintf(&b, "x%s\n", title(s.name))
 		}
 	}
-	b.WriteString(")\n")
+	b.WriteString(")\n" + g.rewrites())
 	return b.String()
 }
 
