@@ -40,9 +40,10 @@ type operation struct {
 // block is a run of instructions.
 type block struct {
 	pc    uint64
-	n     uint64 // instructions
+	n     uint64     // instructions
+	first *operation // of ops
+	seen  uint64     // epoch in which the bytes were last compared
 	ops   []operation
-	seen  uint64    // epoch in which the bytes were last compared
 	next  [2]uint64 // where it goes on: behind it, or where it jumps to
 	link  [2]*block
 	code  []byte
@@ -188,6 +189,7 @@ func (b *block) prefix(k uint64) *block {
 		p.ops[i-1].code = b.plain
 	}
 	p.ops[i] = operation{code: oNext}
+	p.first = &p.ops[0]
 	p.next[0] = b.pc + uint64(b.ops[i].at)
 	b.parts[k] = p
 	return p
@@ -233,6 +235,7 @@ func (b *block) finish(code []byte) {
 	if last := &b.ops[len(b.ops)-1]; last.code != oStop && last.code != oJccI64 {
 		b.ops = append(b.ops, operation{code: oNext, at: uint16(len(code)), num: uint8(b.n)})
 	}
+	b.first = &b.ops[0]
 }
 
 // fuse lets the operation in front of a conditional jump do both. It stays one

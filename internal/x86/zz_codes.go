@@ -236,9 +236,13 @@ const (
 	oLeaRM16
 	oLeaRM32
 	oLeaRM64
+	oXchgMR8
 	oXchgRR16
+	oXchgMR16
 	oXchgRR32
+	oXchgMR32
 	oXchgRR64
+	oXchgMR64
 	oCmovccRR16
 	oCmovccRM16
 	oCmovccRR32
@@ -467,6 +471,10 @@ const (
 	oLeaRM16Base
 	oLeaRM32Base
 	oLeaRM64Base
+	oXchgMR8Base
+	oXchgMR16Base
+	oXchgMR32Base
+	oXchgMR64Base
 	oCmovccRM16Base
 	oCmovccRM32Base
 	oCmovccRM64Base
@@ -1216,6 +1224,10 @@ var direct = [firstCold]uint16{
 	oLeaRM16:    oLeaRM16Base,
 	oLeaRM32:    oLeaRM32Base,
 	oLeaRM64:    oLeaRM64Base,
+	oXchgMR8:    oXchgMR8Base,
+	oXchgMR16:   oXchgMR16Base,
+	oXchgMR32:   oXchgMR32Base,
+	oXchgMR64:   oXchgMR64Base,
 	oCmovccRM16: oCmovccRM16Base,
 	oCmovccRM32: oCmovccRM32Base,
 	oCmovccRM64: oCmovccRM64Base,

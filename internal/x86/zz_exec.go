@@ -19,7 +19,7 @@ func (c *CPU) exec(b *block) {
 	var ok bool
 	var next *block
 	k := 0
-	op := &b.ops[0]
+	op := b.first
 loop:
 	for {
 		switch op.code {
@@ -2978,17 +2978,116 @@ loop:
 		case oLeaRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			R[op.a] = ea
+		case oXchgMR8:
+			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := R[op.b] >> (op.hb & 63)
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			R[op.b] = R[op.b]&^(0xFF<<(op.hb&63)) | uint64(uint8(x))<<(op.hb&63)
 		case oXchgRR16:
 			x, y := R[op.a], R[op.b]
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(y))
+			R[op.b] = R[op.b]&^0xFFFF | uint64(uint16(x))
+		case oXchgMR16:
+			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := R[op.b]
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
 			R[op.b] = R[op.b]&^0xFFFF | uint64(uint16(x))
 		case oXchgRR32:
 			x, y := R[op.a], R[op.b]
 			R[op.a] = uint64(uint32(y))
 			R[op.b] = uint64(uint32(x))
+		case oXchgMR32:
+			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := R[op.b]
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			R[op.b] = uint64(uint32(x))
 		case oXchgRR64:
 			x, y := R[op.a], R[op.b]
 			R[op.a] = y
+			R[op.b] = x
+		case oXchgMR64:
+			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := R[op.b]
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
 			R[op.b] = x
 		case oCmovccRR16:
 			m := R[op.b]
@@ -6455,6 +6554,105 @@ loop:
 		case oLeaRM64Base:
 			ea := R[op.base] + op.disp
 			R[op.a] = ea
+		case oXchgMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := R[op.b] >> (op.hb & 63)
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			R[op.b] = R[op.b]&^(0xFF<<(op.hb&63)) | uint64(uint8(x))<<(op.hb&63)
+		case oXchgMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := R[op.b]
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			R[op.b] = R[op.b]&^0xFFFF | uint64(uint16(x))
+		case oXchgMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := R[op.b]
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			R[op.b] = uint64(uint32(x))
+		case oXchgMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := R[op.b]
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			R[op.b] = x
 		case oCmovccRM16Base:
 			ea := R[op.base] + op.disp
 			var m uint64
@@ -10954,9 +11152,9 @@ loop:
 		op = (*operation)(unsafe.Add(unsafe.Pointer(op), operationSize))
 	}
 linked:
-	next = b.link[k]
+	next = b.link[k&1]
 	if next == nil || next.seen != c.epoch || next.n > c.left {
-		c.RIP = b.next[k]
+		c.RIP = b.next[k&1]
 		if next = c.follow(b, k); next == nil {
 			return
 		}
@@ -10971,7 +11169,7 @@ indirect:
 	}
 enter:
 	c.left -= next.n
-	b, op = next, &next.ops[0]
+	b, op = next, next.first
 	goto loop
 fault:
 	c.RIP = b.pc + uint64(op.at)

@@ -223,7 +223,10 @@ func movBody(form string, bits int) string {
 func leaBody(_ string, bits int) string { return address + setReg(bits, "a", "ea") }
 
 func xchgBody(form string, bits int) string {
-	if form != "RR" || bits == 8 {
+	switch {
+	case form == "MR": // always as with LOCK: see block.add
+		return modify(bits, "r := "+raw(bits, "b")+"\n") + setReg(bits, "b", "x")
+	case bits == 8:
 		return ""
 	}
 	return "x, y := R[op.a], R[op.b]\n" + setReg(bits, "a", "y") + setReg(bits, "b", "x")
@@ -428,7 +431,7 @@ func (c *CPU) exec(b *block) {
 	var ok bool
 	var next *block
 	k := 0
-	op := &b.ops[0]
+	op := b.first
 loop:
 	for {
 		switch op.code {
@@ -444,9 +447,9 @@ const execBottom = `default:
 		op = (*operation)(unsafe.Add(unsafe.Pointer(op), operationSize))
 	}
 linked:
-	next = b.link[k]
+	next = b.link[k&1]
 	if next == nil || next.seen != c.epoch || next.n > c.left {
-		c.RIP = b.next[k]
+		c.RIP = b.next[k&1]
 		if next = c.follow(b, k); next == nil { return }
 	}
 	goto enter
@@ -457,7 +460,7 @@ indirect:
 	}
 enter:
 	c.left -= next.n
-	b, op = next, &next.ops[0]
+	b, op = next, next.first
 	goto loop
 fault:
 	c.RIP = b.pc + uint64(op.at)
