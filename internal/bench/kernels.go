@@ -75,7 +75,7 @@ func (p *processor) call(entry uint64, args ...uint64) (accesses int) {
 func (p *processor) finish() (accesses int) {
 	for {
 		if p.StopVisible {
-			p.Pass(logSize, 0, unmarked)
+			p.Pass(logSize, logSize, logSize, 0, unmarked)
 		}
 		s := p.Run(1 << 40)
 		accesses += len(p.Passed())
@@ -83,7 +83,7 @@ func (p *processor) finish() (accesses int) {
 		case x86.StopTrap:
 			return accesses
 		case x86.StopVisible:
-			p.Pass(logSize, 0, unmarked)
+			p.Pass(logSize, logSize, logSize, 0, unmarked)
 		default:
 			p.b.Fatalf("the kernel stopped (%v) at +%#x", s, p.RIP-p.code)
 		}

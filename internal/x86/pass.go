@@ -8,7 +8,7 @@ import "github.com/dirql/dirql/internal/mem"
 
 // maxPass is how many accesses can pass in one Run; a last instruction may add
 // as many as it makes.
-const maxPass = 60
+const maxPass = 252
 
 // Passed is an access that happened without a stop.
 type Passed struct {
@@ -58,8 +58,10 @@ func (k *Marks) any(addr uint64, n uint8) bool {
 // passing is what lets accesses pass.
 type passing struct {
 	r, w    [tlbSize]passEntry // pages with memory that may be read, and written
-	end     int                // how many may pass; 0: none
-	n       int
+	n       int                // have passed
+	end     int                // how many may now; 0: none
+	row     int                // so many in a row, of which none is a write
+	max     int                // at most
 	list    [maxPass + maxLog]Passed
 	marks   func(page uint64) *Marks
 	version uint64
@@ -75,12 +77,14 @@ type passEntry struct {
 	marks *Marks
 }
 
-// Pass lets up to n accesses of the next Run pass: accesses to memory of the
-// kernel that is no stack, and where marks (nil for a page without any)
-// has no mark. version is another one whenever marks would answer
-// something else. What passed is in Passed; the access that is one too many stops.
-func (c *CPU) Pass(n int, version uint64, marks func(page uint64) *Marks) {
-	c.pass.end = min(n, maxPass)
+// Pass lets up to n accesses of the next Run pass, but no more than first until one
+// of them is a Write, nor row after a Write until the next: accesses to memory of the
+// kernel that is no stack, and where marks (nil for a page without any) has no mark.
+// version is another one whenever marks would answer something else. What
+// passed is in Passed; the access that is one too many stops.
+func (c *CPU) Pass(n, first, row int, version uint64, marks func(page uint64) *Marks) {
+	c.pass.max, c.pass.row = min(n, maxPass), row
+	c.pass.end = min(c.pass.max, first)
 	if version != c.pass.version || c.pass.marks == nil {
 		c.pass.version, c.pass.marks = version, marks
 		c.forget()
@@ -101,6 +105,9 @@ func (c *CPU) passed(b *block, op *operation, addr uint64, size uint8, kind Kind
 	p.n++
 	e.Addr, e.PC, e.Before = addr, b.pc+uint64(op.at), uint32(c.limit-c.left-b.n+uint64(op.num))
 	e.what = whatOf(size, kind, half)
+	if kind == Write {
+		p.end = min(p.n+p.row, p.max)
+	}
 }
 
 // hits reports whether an access to memory of an entry passes, at the beginning

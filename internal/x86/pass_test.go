@@ -20,9 +20,17 @@ func (m *machine) accesses(n func() int, version uint64, marks func(uint64) *x86
 	start := m.Retired
 	for {
 		before := m.Retired
-		m.Pass(n(), version, marks)
+		first, row := n(), n()
+		m.Pass(n(), first, row, version, marks)
 		stop := m.Run(200)
-		for _, p := range m.Passed() {
+		for left, i := first, 0; i < len(m.Passed()); i++ {
+			p := m.Passed()[i]
+			if left--; left < 0 && !p.Half() {
+				m.t.Fatalf("access %d is one too many in a row: first %d, then %d", i, first, row)
+			}
+			if p.Kind() == x86.Write {
+				left = row
+			}
 			p.Before += uint32(before - start)
 			list = append(list, seen{p, false})
 		}
@@ -141,7 +149,7 @@ func TestPassNever(t *testing.T) {
 			m.RIP, m.R[x86.RBX], m.StopPageable = m.code, c.addr, c.pageable
 			m.SetPrivate(m.stack-mem.PageSize, m.stack)
 			m.Abandon()
-			m.Pass(10, 7, marks)
+			m.Pass(10, 10, 10, 7, marks)
 			var stops []x86.Stop
 			stop := m.Run(10)
 			for ; stop != x86.StopPrivileged; stop = m.Run(10) {

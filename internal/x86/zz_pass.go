@@ -39,6 +39,7 @@ func (c *CPU) store8(b *block, op *operation, ea, x uint64) bool {
 	p.n++
 	l.Addr, l.PC = ea, b.pc+uint64(op.at)
 	l.Before, l.what = uint32(c.limit-c.left-b.n+uint64(op.num)), kind|1
+	p.end = min(p.n+p.row, p.max)
 	{
 		p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 		v := x
@@ -82,6 +83,7 @@ func (c *CPU) finish8(b *block, op *operation, ea, x uint64) bool {
 		p.n++
 		l.Addr, l.PC = ea, b.pc+uint64(op.at)
 		l.Before, l.what = uint32(c.limit-c.left-b.n+uint64(op.num)), kind|1
+		p.end = min(p.n+p.row, p.max)
 	}
 	{
 		p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
@@ -122,6 +124,7 @@ func (c *CPU) store16(b *block, op *operation, ea, x uint64) bool {
 	p.n++
 	l.Addr, l.PC = ea, b.pc+uint64(op.at)
 	l.Before, l.what = uint32(c.limit-c.left-b.n+uint64(op.num)), kind|2
+	p.end = min(p.n+p.row, p.max)
 	{
 		p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 		v := x
@@ -166,6 +169,7 @@ func (c *CPU) finish16(b *block, op *operation, ea, x uint64) bool {
 		p.n++
 		l.Addr, l.PC = ea, b.pc+uint64(op.at)
 		l.Before, l.what = uint32(c.limit-c.left-b.n+uint64(op.num)), kind|2
+		p.end = min(p.n+p.row, p.max)
 	}
 	{
 		p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
@@ -207,6 +211,7 @@ func (c *CPU) store32(b *block, op *operation, ea, x uint64) bool {
 	p.n++
 	l.Addr, l.PC = ea, b.pc+uint64(op.at)
 	l.Before, l.what = uint32(c.limit-c.left-b.n+uint64(op.num)), kind|4
+	p.end = min(p.n+p.row, p.max)
 	{
 		p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 		v := x
@@ -253,6 +258,7 @@ func (c *CPU) finish32(b *block, op *operation, ea, x uint64) bool {
 		p.n++
 		l.Addr, l.PC = ea, b.pc+uint64(op.at)
 		l.Before, l.what = uint32(c.limit-c.left-b.n+uint64(op.num)), kind|4
+		p.end = min(p.n+p.row, p.max)
 	}
 	{
 		p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
@@ -296,6 +302,7 @@ func (c *CPU) store64(b *block, op *operation, ea, x uint64) bool {
 	p.n++
 	l.Addr, l.PC = ea, b.pc+uint64(op.at)
 	l.Before, l.what = uint32(c.limit-c.left-b.n+uint64(op.num)), kind|8
+	p.end = min(p.n+p.row, p.max)
 	{
 		p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
 		v := x
@@ -346,6 +353,7 @@ func (c *CPU) finish64(b *block, op *operation, ea, x uint64) bool {
 		p.n++
 		l.Addr, l.PC = ea, b.pc+uint64(op.at)
 		l.Before, l.what = uint32(c.limit-c.left-b.n+uint64(op.num)), kind|8
+		p.end = min(p.n+p.row, p.max)
 	}
 	{
 		p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))

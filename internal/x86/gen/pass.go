@@ -46,6 +46,7 @@ func (c *CPU) storeBITS(b *block, op *operation, ea, x uint64) bool {
 	if o > mem.PageSize-BYTES || p.n >= p.end || e.marks != nil { return c.store(b, op, ea, BYTES, x) }
 	const kind = whatWrite
 	NOTE
+	p.end = min(p.n+p.row, p.max)
 	{ PUT }
 	return true
 }
@@ -74,6 +75,7 @@ func (c *CPU) finishBITS(b *block, op *operation, ea, x uint64) bool {
 	if !op.lock {
 		const kind = whatWrite | whatHalf
 		NOTE
+		p.end = min(p.n+p.row, p.max)
 	}
 	{ PUT }
 	return true
