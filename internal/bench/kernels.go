@@ -75,7 +75,7 @@ func (p *processor) call(entry uint64, args ...uint64) (accesses int) {
 func (p *processor) finish() (accesses int) {
 	for {
 		if p.StopVisible {
-			p.Pass(logSize, logSize, logSize, 0, unmarked)
+			p.Pass(logSize, logSize, logSize, nil)
 		}
 		s := p.Run(1 << 40)
 		accesses += len(p.Passed())
@@ -83,7 +83,7 @@ func (p *processor) finish() (accesses int) {
 		case x86.StopTrap:
 			return accesses
 		case x86.StopVisible:
-			p.Pass(logSize, logSize, logSize, 0, unmarked)
+			p.Pass(logSize, logSize, logSize, nil)
 		default:
 			p.b.Fatalf("the kernel stopped (%v) at +%#x", s, p.RIP-p.code)
 		}
@@ -92,8 +92,6 @@ func (p *processor) finish() (accesses int) {
 
 // logSize is more than the log holds.
 const logSize = 1 << 20
-
-func unmarked(uint64) *x86.Marks { return nil }
 
 // kernel is a benchmark of the interpreter: a kernel that runs without a stop,
 // or with a log of its accesses to memory that is not the stack.

@@ -39,10 +39,8 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 		irql := t.IRQL()
 		c.CR8, c.StopPageable, c.ID = uint64(irql), irql >= kernel.DispatchLevel, uint32(t.Processor())
 		c.GSBase = d.m.ProcessorBlock(t.Processor())
-		before := c.Retired
-		stop := c.Run(slice)
-		t.Retire(c.Retired - before)
-		if stop != x86.StopLimit {
+		stop, passed := d.runSlice(t, c, w)
+		if stop != x86.StopLimit || passed {
 			slices = 0
 		}
 		t.SetPosition(0) // the registers say how far the routine got: AppendState
@@ -85,6 +83,36 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 			d.refused(t, c, stop)
 		}
 	}
+}
+
+// runSlice runs until something needs the machine, or for a slice of instructions
+// since then. It reports whether accesses passed meanwhile.
+func (d *Driver) runSlice(t *kernel.Thread, c *x86.CPU, w *spin) (stop x86.Stop, passed bool) {
+	for left := uint64(slice); left > 0; {
+		if n := t.Ahead(slice); n > 0 {
+			first, row := w.ahead()
+			c.Pass(n, first, row, d.m.Visible())
+		} else {
+			c.Pass(0, 0, 0, nil)
+		}
+		before := c.Retired
+		stop = c.Run(left)
+		list, at := c.Passed(), uint32(0)
+		for i := range list {
+			p := &list[i]
+			t.Retire(uint64(p.Before - at))
+			at = p.Before
+			t.Passed(p.Addr, int(p.Size()), p.Kind() != x86.Read, p.Kind() == x86.ReadWrite, p.PC)
+			w.passed(p.Kind() == x86.Write)
+		}
+		rest := c.Retired - before - uint64(at)
+		t.Retire(rest)
+		if passed = passed || len(list) > 0; stop != x86.StopLimit || len(list) == 0 {
+			break
+		}
+		left = slice - rest // a slice begins at each access
+	}
+	return stop, passed
 }
 
 // tell tells of an access that happens now, unless it faults: others may have

@@ -43,29 +43,17 @@ func (p *Passed) Kind() Kind { return Kind(p.what >> 8) }
 // Half: see Access.
 func (p *Passed) Half() bool { return p.what&whatHalf != 0 }
 
-// Marks has a bit for each byte of a page: accesses to those that are set stop.
-type Marks [mem.PageSize / 8]uint8
-
-// any reports whether one of n bytes (up to 16) at an address of the page is marked.
-func (k *Marks) any(addr uint64, n uint8) bool {
-	var bits uint64
-	for i, at := 0, addr>>3&(mem.PageSize/8-1); i < 3 && int(at)+i < len(k); i++ {
-		bits |= uint64(k[int(at)+i]) << (8 * i)
-	}
-	return bits>>(addr&7)&(1<<n-1) != 0
-}
-
 // passing is what lets accesses pass.
 type passing struct {
-	r, w    [tlbSize]passEntry // pages with memory that may be read, and written
-	n       int                // have passed
-	end     int                // how many may now; 0: none
-	row     int                // so many in a row, of which none is a write
-	max     int                // at most
-	list    [maxPass + maxLog]Passed
-	marks   func(page uint64) *Marks
-	version uint64
-	now     bool // the present access passes
+	r, w  [tlbSize]passEntry // pages with memory that may be read, and written
+	n     int                // have passed
+	end   int                // how many may now; 0: none
+	row   int                // so many in a row, of which none is a write
+	max   int                // at most
+	list  [maxPass + maxLog]Passed
+	stops *mem.ByteSet
+	known int  // its length
+	now   bool // the present access passes
 
 	// The present instruction.
 	b  *block
@@ -74,19 +62,19 @@ type passing struct {
 
 type passEntry struct {
 	tlbEntry
-	marks *Marks
+	stops *mem.PageBytes
 }
 
 // Pass lets up to n accesses of the next Run pass, but no more than first until one
 // of them is a Write, nor row after a Write until the next: accesses to memory of the
-// kernel that is no stack, and where marks (nil for a page without any) has no mark.
-// version is another one whenever marks would answer something else. What
-// passed is in Passed; the access that is one too many stops.
-func (c *CPU) Pass(n, first, row int, version uint64, marks func(page uint64) *Marks) {
+// kernel that is neither a stack nor a mapping of other memory, and is not in
+// stops, which may be nil. What passed is in Passed; the access that is one too
+// many stops.
+func (c *CPU) Pass(n, first, row int, stops *mem.ByteSet) {
 	c.pass.max, c.pass.row = min(n, maxPass), row
 	c.pass.end = min(c.pass.max, first)
-	if version != c.pass.version || c.pass.marks == nil {
-		c.pass.version, c.pass.marks = version, marks
+	if n := stops.Len(); stops != c.pass.stops || n != c.pass.known {
+		c.pass.stops, c.pass.known = stops, n
 		c.forget()
 	}
 }
@@ -113,11 +101,8 @@ func (c *CPU) passed(b *block, op *operation, addr uint64, size uint8, kind Kind
 // hits reports whether an access to memory of an entry passes, at the beginning
 // of an instruction.
 func (p *passing) hits(e *passEntry, ea uint64, n uint8) bool {
-	return ea-e.page <= mem.PageSize-uint64(n) && p.n < p.end && (e.marks == nil || e.unmarked(ea, n))
+	return ea-e.page <= mem.PageSize-uint64(n) && p.n < p.end && !e.stops.Has(ea, n)
 }
-
-//go:noinline
-func (e *passEntry) unmarked(ea uint64, n uint8) bool { return !e.marks.any(ea, n) }
 
 // passes decides whether an access that the TLBs do not know passes. prot is the
 // protection of its page.
@@ -125,10 +110,8 @@ func (c *CPU) passes(a Access, prot mem.Prot) bool {
 	p := &c.pass
 	switch {
 	case p.end == 0, c.logN == 0 && p.n >= p.end, prot&mem.Private != 0, a.Addr>>63 == 0,
-		a.Kind != Read && prot&mem.Exec != 0, a.Addr&(mem.PageSize-1)+uint64(a.Size) > mem.PageSize:
-		return false
-	}
-	if k := p.marks(a.Addr >> pageShift); k != nil && k.any(a.Addr, a.Size) {
+		a.Kind != Read && prot&mem.Exec != 0, a.Addr&(mem.PageSize-1)+uint64(a.Size) > mem.PageSize,
+		c.mem.In(mem.SystemMaps, a.Addr), p.stops.Has(a.Addr, uint32(a.Size)):
 		return false
 	}
 	c.passed(p.b, p.op, a.Addr, a.Size, a.Kind, a.Half)
@@ -139,12 +122,12 @@ func (c *CPU) passes(a Access, prot mem.Prot) bool {
 func (c *CPU) keep(t *[tlbSize]passEntry, base uint8, addr uint64, data *[mem.PageSize]byte) {
 	i := addr >> pageShift & tlbMask
 	if c.filled(&t[i].tlbEntry, base, addr, data) {
-		t[i].marks = c.pass.marks(addr >> pageShift)
+		t[i].stops = c.pass.stops.Page(addr)
 	}
 }
 
 // The accesses of the operations in the switch that miss the TLB: zz_pass.go has
-// those to pages without marks. Except for a read-modify-write they are the only one
+// those to pages of which no byte stops. Except for a read-modify-write they are the only one
 // of their instruction, so that nothing of it has to be remembered when it is done.
 
 func (c *CPU) load(b *block, op *operation, ea uint64, n uint8) (uint64, bool) {

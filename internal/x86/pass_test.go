@@ -16,12 +16,12 @@ type seen struct {
 }
 
 // accesses runs to the trap and lets up to n() accesses pass in each Run.
-func (m *machine) accesses(n func() int, version uint64, marks func(uint64) *x86.Marks) (list []seen) {
+func (m *machine) accesses(n func() int, stops *mem.ByteSet) (list []seen) {
 	start := m.Retired
 	for {
 		before := m.Retired
 		first, row := n(), n()
-		m.Pass(n(), first, row, version, marks)
+		m.Pass(n(), first, row, stops)
 		stop := m.Run(200)
 		for left, i := first, 0; i < len(m.Passed()); i++ {
 			p := m.Passed()[i]
@@ -53,34 +53,26 @@ func (m *machine) accesses(n func() int, version uint64, marks func(uint64) *x86
 func TestPass(t *testing.T) {
 	for _, p := range programTests {
 		t.Run(p.name, func(t *testing.T) {
-			run := func(hash bool, n func() int, marks func(uint64) *x86.Marks) ([]seen, *machine) {
+			run := func(hash bool, n func() int, stops *mem.ByteSet) ([]seen, *machine) {
 				m := newMachine(t, bytes(t, programCode))
 				if hash {
 					m.space.EnableHash()
 				}
 				m.StopVisible = true
 				m.prepare(p.name, p.args(m)...)
-				list := m.accesses(n, 1, marks)
+				list := m.accesses(n, stops)
 				p.check(m)
 				return list, m
 			}
-			none := func(uint64) *x86.Marks { return nil }
-			all, whole := run(false, func() int { return 0 }, none)
+			all, whole := run(false, func() int { return 0 }, nil)
 			for round := range uint64(6) {
 				next := numbers()
 				n := func() int { return int(next(0) >> 33 % (1 << (2 * round))) }
-				marked := &x86.Marks{}
-				for i := range marked {
-					if round&1 != 0 && i%5 == 0 {
-						marked[i] = uint8(i)
-					}
+				stops := &mem.ByteSet{}
+				for i := uint64(0); i < 2*mem.PageSize && round&1 != 0; i += 13 {
+					stops.Add(whole.pub+i, 1+uint32(i%3))
 				}
-				list, m := run(round == 4, n, func(page uint64) *x86.Marks {
-					if page == whole.pub>>12 {
-						return marked
-					}
-					return nil
-				})
+				list, m := run(round == 4, n, stops)
 				m.same(whole)
 				passed := 0
 				for i := range list {
@@ -89,8 +81,8 @@ func TestPass(t *testing.T) {
 					}
 					if !list[i].stopped {
 						passed++
-						if p := &list[i]; p.Addr>>12 == whole.pub>>12 && anyMarked(marked, p.Addr, p.Size()) {
-							t.Fatalf("round %d: a marked access passed: %+v", round, *p)
+						if p := &list[i]; stops.Has(p.Addr, uint32(p.Size())) {
+							t.Fatalf("round %d: an access that has to stop passed: %+v", round, *p)
 						}
 					}
 				}
@@ -102,21 +94,14 @@ func TestPass(t *testing.T) {
 	}
 }
 
-func anyMarked(k *x86.Marks, addr uint64, n uint8) bool {
-	for i := range uint64(n) {
-		if off := (addr + i) & (mem.PageSize - 1); addr+i-off == addr-addr&(mem.PageSize-1) && k[off/8]>>(off%8)&1 != 0 {
-			return true
-		}
-	}
-	return false
-}
-
 // What is no ordinary memory of the kernel never passes.
 func TestPassNever(t *testing.T) {
 	m := asm(t, "488b03"+"488903"+"f4") // mov rax,[rbx]; mov [rbx],rax; hlt
 	m.StopVisible = true
 	code := m.space.Map(mem.Images, 1, mem.Read|mem.Write|mem.Exec)
 	paged := m.space.Alloc(8, 0, true, 0)
+	pa, _ := m.space.Physical(m.pub)
+	view := m.space.MapPhysical(mem.SystemMaps, pa, 8, mem.Read|mem.Write)
 	process := m.space.NewProcess()
 	m.space.UseProcess(process)
 	user := m.space.MapUser(process, 8)
@@ -129,39 +114,34 @@ func TestPassNever(t *testing.T) {
 		{"shared", m.pub, false, nil},
 		{"across pages", m.pub + mem.PageSize - 4, false, []x86.Stop{x86.StopVisible, x86.StopVisible}},
 		{"a stack of others", m.private, false, []x86.Stop{x86.StopVisible, x86.StopVisible}},
+		{"a mapping", view, false, []x86.Stop{x86.StopVisible, x86.StopVisible}},
 		{"an application's", user, false, []x86.Stop{x86.StopVisible, x86.StopVisible}},
 		{"code", code, false, []x86.Stop{x86.StopVisible}},
 		{"pageable", paged, false, nil},
 		{"pageable, at raised IRQL", paged, true, []x86.Stop{x86.StopPageable, x86.StopPageable}},
-		{"marked", m.pub + 0x100, false, []x86.Stop{x86.StopVisible, x86.StopVisible}},
-		{"beside what is marked", m.pub + 0xF8, false, nil},
+		{"what stops", m.pub + 0x100, false, []x86.Stop{x86.StopVisible, x86.StopVisible}},
+		{"beside it", m.pub + 0xF8, false, nil},
 		{"a device", m.device, false, []x86.Stop{x86.StopDevice, x86.StopDevice}},
 	} {
-		marks := func(page uint64) *x86.Marks {
-			if page != m.pub>>12 {
-				return nil
-			}
-			k := &x86.Marks{}
-			k[0x104/8] = 1 << (0x104 % 8)
-			return k
-		}
+		stops := &mem.ByteSet{}
+		stops.Add(m.pub+0x104, 1)
 		for range 3 { // the second time, the pages are known
 			m.RIP, m.R[x86.RBX], m.StopPageable = m.code, c.addr, c.pageable
 			m.SetPrivate(m.stack-mem.PageSize, m.stack)
 			m.Abandon()
-			m.Pass(10, 10, 10, 7, marks)
-			var stops []x86.Stop
+			m.Pass(10, 10, 10, stops)
+			var got []x86.Stop
 			stop := m.Run(10)
 			for ; stop != x86.StopPrivileged; stop = m.Run(10) {
-				stops = append(stops, stop)
+				got = append(got, stop)
 				if stop == x86.StopDevice && m.Access.Kind == x86.Read {
 					m.Supply(0)
 				} else {
 					m.Allow()
 				}
 			}
-			if !slices.Equal(stops, c.want) {
-				t.Errorf("%s: stops %v, want %v", c.name, stops, c.want)
+			if !slices.Equal(got, c.want) {
+				t.Errorf("%s: stops %v, want %v", c.name, got, c.want)
 			}
 		}
 	}

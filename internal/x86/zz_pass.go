@@ -12,7 +12,7 @@ func (c *CPU) load8(b *block, op *operation, ea uint64) (m uint64, ok bool) {
 	p := &c.pass
 	e := &p.r[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-1 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-1 || p.n >= p.end || e.stops != nil {
 		return c.load(b, op, ea, 1)
 	}
 	const kind = whatRead
@@ -31,7 +31,7 @@ func (c *CPU) store8(b *block, op *operation, ea, x uint64) bool {
 	p := &c.pass
 	e := &p.w[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-1 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-1 || p.n >= p.end || e.stops != nil {
 		return c.store(b, op, ea, 1, x)
 	}
 	const kind = whatWrite
@@ -52,7 +52,7 @@ func (c *CPU) update8(b *block, op *operation, ea uint64) (m uint64, ok bool) {
 	p := &c.pass
 	e := &p.w[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-1 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-1 || p.n >= p.end || e.stops != nil {
 		return c.update(b, op, ea, 1)
 	}
 	kind := uint32(whatRead | whatHalf)
@@ -97,7 +97,7 @@ func (c *CPU) load16(b *block, op *operation, ea uint64) (m uint64, ok bool) {
 	p := &c.pass
 	e := &p.r[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-2 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-2 || p.n >= p.end || e.stops != nil {
 		return c.load(b, op, ea, 2)
 	}
 	const kind = whatRead
@@ -116,7 +116,7 @@ func (c *CPU) store16(b *block, op *operation, ea, x uint64) bool {
 	p := &c.pass
 	e := &p.w[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-2 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-2 || p.n >= p.end || e.stops != nil {
 		return c.store(b, op, ea, 2, x)
 	}
 	const kind = whatWrite
@@ -138,7 +138,7 @@ func (c *CPU) update16(b *block, op *operation, ea uint64) (m uint64, ok bool) {
 	p := &c.pass
 	e := &p.w[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-2 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-2 || p.n >= p.end || e.stops != nil {
 		return c.update(b, op, ea, 2)
 	}
 	kind := uint32(whatRead | whatHalf)
@@ -184,7 +184,7 @@ func (c *CPU) load32(b *block, op *operation, ea uint64) (m uint64, ok bool) {
 	p := &c.pass
 	e := &p.r[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-4 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-4 || p.n >= p.end || e.stops != nil {
 		return c.load(b, op, ea, 4)
 	}
 	const kind = whatRead
@@ -203,7 +203,7 @@ func (c *CPU) store32(b *block, op *operation, ea, x uint64) bool {
 	p := &c.pass
 	e := &p.w[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-4 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-4 || p.n >= p.end || e.stops != nil {
 		return c.store(b, op, ea, 4, x)
 	}
 	const kind = whatWrite
@@ -227,7 +227,7 @@ func (c *CPU) update32(b *block, op *operation, ea uint64) (m uint64, ok bool) {
 	p := &c.pass
 	e := &p.w[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-4 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-4 || p.n >= p.end || e.stops != nil {
 		return c.update(b, op, ea, 4)
 	}
 	kind := uint32(whatRead | whatHalf)
@@ -275,7 +275,7 @@ func (c *CPU) load64(b *block, op *operation, ea uint64) (m uint64, ok bool) {
 	p := &c.pass
 	e := &p.r[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-8 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-8 || p.n >= p.end || e.stops != nil {
 		return c.load(b, op, ea, 8)
 	}
 	const kind = whatRead
@@ -294,7 +294,7 @@ func (c *CPU) store64(b *block, op *operation, ea, x uint64) bool {
 	p := &c.pass
 	e := &p.w[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-8 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-8 || p.n >= p.end || e.stops != nil {
 		return c.store(b, op, ea, 8, x)
 	}
 	const kind = whatWrite
@@ -322,7 +322,7 @@ func (c *CPU) update64(b *block, op *operation, ea uint64) (m uint64, ok bool) {
 	p := &c.pass
 	e := &p.w[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-8 || p.n >= p.end || e.marks != nil {
+	if o > mem.PageSize-8 || p.n >= p.end || e.stops != nil {
 		return c.update(b, op, ea, 8)
 	}
 	kind := uint32(whatRead | whatHalf)

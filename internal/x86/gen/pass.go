@@ -30,7 +30,7 @@ func (c *CPU) loadBITS(b *block, op *operation, ea uint64) (m uint64, ok bool) {
 	p := &c.pass
 	e := &p.r[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-BYTES || p.n >= p.end || e.marks != nil { return c.load(b, op, ea, BYTES) }
+	if o > mem.PageSize-BYTES || p.n >= p.end || e.stops != nil { return c.load(b, op, ea, BYTES) }
 	const kind = whatRead
 	NOTE
 	{ GET }
@@ -43,7 +43,7 @@ func (c *CPU) storeBITS(b *block, op *operation, ea, x uint64) bool {
 	p := &c.pass
 	e := &p.w[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-BYTES || p.n >= p.end || e.marks != nil { return c.store(b, op, ea, BYTES, x) }
+	if o > mem.PageSize-BYTES || p.n >= p.end || e.stops != nil { return c.store(b, op, ea, BYTES, x) }
 	const kind = whatWrite
 	NOTE
 	p.end = min(p.n+p.row, p.max)
@@ -57,7 +57,7 @@ func (c *CPU) updateBITS(b *block, op *operation, ea uint64) (m uint64, ok bool)
 	p := &c.pass
 	e := &p.w[ea>>pageShift&tlbMask]
 	o := ea - e.page
-	if o > mem.PageSize-BYTES || p.n >= p.end || e.marks != nil { return c.update(b, op, ea, BYTES) }
+	if o > mem.PageSize-BYTES || p.n >= p.end || e.stops != nil { return c.update(b, op, ea, BYTES) }
 	kind := uint32(whatRead | whatHalf)
 	if op.lock { kind = whatReadWrite }
 	NOTE
