@@ -16,6 +16,7 @@ func All() []Benchmark {
 		list = append(list, Benchmark{"x86/" + k.name, func(b *testing.B) { k.run(b, false) }},
 			Benchmark{"x86/" + k.name + "_log", func(b *testing.B) { k.run(b, true) }})
 	}
-	return append(list, Benchmark{"x86/stop everywhere", stopEverywhere},
+	list = append(list, Benchmark{"x86/stop everywhere", stopEverywhere},
 		Benchmark{"restore/4 pages", restore(4)}, Benchmark{"restore/64 pages", restore(64)})
+	return append(list, explorations()...)
 }
