@@ -29,6 +29,7 @@ const (
 	Pageable      // not resident for sure: no touch at DISPATCH_LEVEL or above (IRQL-10)
 	Device        // no memory behind it: loads and stores go to a device register
 	Private       // used by one activation only (its stack): accesses are no visible operations
+	View          // the memory has other addresses, too (MapPhysical)
 )
 
 // Access is the kind of a memory access.

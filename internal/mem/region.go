@@ -103,7 +103,7 @@ func (s *Space) MapPhysical(r Region, pa uint64, n int, prot Prot) uint64 {
 	fr := int32((pa - physicalBase) >> pageShift)
 	base := s.appendPages(r, count, func() pte {
 		fr++
-		return pte{frame: fr - 1, prot: prot}
+		return pte{frame: fr - 1, prot: prot | View}
 	})
 	return base + pa&(PageSize-1)
 }

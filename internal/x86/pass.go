@@ -67,8 +67,8 @@ type passEntry struct {
 
 // Pass lets up to n accesses of the next Run pass, but no more than first until one
 // of them is a Write, nor row after a Write until the next: accesses to memory of the
-// kernel that is neither a stack nor a mapping of other memory, and is not in
-// stops, which may be nil. What passed is in Passed; the access that is one too
+// kernel that is neither a stack nor a view of memory with another address, and is
+// not in stops, which may be nil. What passed is in Passed; the access that is one too
 // many stops.
 func (c *CPU) Pass(n, first, row int, stops *mem.ByteSet) {
 	c.pass.max, c.pass.row = min(n, maxPass), row
@@ -109,9 +109,9 @@ func (p *passing) hits(e *passEntry, ea uint64, n uint8) bool {
 func (c *CPU) passes(a Access, prot mem.Prot) bool {
 	p := &c.pass
 	switch {
-	case p.end == 0, c.logN == 0 && p.n >= p.end, prot&mem.Private != 0, a.Addr>>63 == 0,
+	case p.end == 0, c.logN == 0 && p.n >= p.end, prot&(mem.Private|mem.View) != 0, a.Addr>>63 == 0,
 		a.Kind != Read && prot&mem.Exec != 0, a.Addr&(mem.PageSize-1)+uint64(a.Size) > mem.PageSize,
-		c.mem.In(mem.SystemMaps, a.Addr), p.stops.Has(a.Addr, uint32(a.Size)):
+		p.stops.Has(a.Addr, uint32(a.Size)):
 		return false
 	}
 	c.passed(p.b, p.op, a.Addr, a.Size, a.Kind, a.Half)
