@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/dirql/dirql/internal/kernel"
-	"github.com/dirql/dirql/internal/race"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -13,7 +12,7 @@ import (
 // itself are left out: the accesses are single instructions there.
 func (r *rig) races(records []kernel.Record) []Finding {
 	var list []Finding
-	for _, c := range race.Find(records) {
+	for _, c := range r.detector.Find(records) {
 		if c.OneProcessor {
 			continue
 		}

@@ -8,6 +8,7 @@ import (
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/pci"
+	"github.com/dirql/dirql/internal/race"
 	"github.com/dirql/dirql/internal/trace"
 	"github.com/dirql/dirql/wdf"
 )
@@ -81,6 +82,7 @@ type rig struct {
 	start     choice.Schedule  // of the run, if it began with DriverEntry: up to where the device had started
 	unstarted bool             // the driver did not start the device in this run
 	refused   string           // why a driver does not want an unknown device
+	detector  race.Detector
 }
 
 func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig, error) {
