@@ -148,9 +148,9 @@ func (d *Driver) enter(t *kernel.Thread, addr uint64, a kernel.Args) (*x86.CPU, 
 		c, w, d.spare = d.spare[n-1].CPU, d.spare[n-1].waiting, d.spare[:n-1]
 		c.Reset() // nothing of an earlier call, perhaps of another run
 	} else {
-		c, w = x86.NewShared(d.code), &spin{}
+		c, w = x86.NewShared(d.code), &spin{call: newCall()}
 	}
-	*w = spin{d: d, t: t, c: c, top: top, reads: w.reads[:0]}
+	*w = spin{d: d, t: t, c: c, top: top, reads: w.reads[:0], call: w.call}
 	c.TrapBase, c.TrapEnd, c.StopVisible = trapBase, trapEnd, true
 	c.SetPrivate(d.stacks[id]-stackSize, d.stacks[id])
 	c.RIP = addr
@@ -188,22 +188,22 @@ func (d *Driver) trap(t *kernel.Thread, c *x86.CPU, w *spin) bool {
 		t.BugCheck(0xFC, [4]uint64{c.RIP}, "jump", "the driver jumps to an address where no routine of the kernel begins")
 	}
 	ret := d.stackWord(t, c, 0)
-	call := &call{Sys: d.f.Sys(t), d: d, cpu: c, caller: ret, r: r}
+	call := w.call
+	call.Sys, call.d, call.cpu, call.caller, call.r, call.over = d.f.Sys(t), d, c, ret, r, false
 	if r.fn == nil {
 		t.Unsupported(r.name + " (from " + r.module + "), called by " + t.Machine().NameOf(ret) +
 			". docs/SUPPORT.md lists what there is")
 	}
 	call.checkPointers()
 	w.calls(r.name)
-	var result uint64
-	if e := t.Try(func() { result = r.fn(call) }); e != nil {
+	if e := t.Try(call.body); e != nil {
 		if e.Address == 0 {
 			e.Address = ret
 		}
 		d.raise(t, c, *e)
 		return false
 	}
-	c.R[x86.RAX] = result
+	c.R[x86.RAX] = call.result
 	c.RIP = ret
 	c.R[x86.RSP] += 8
 	c.Abandon() // the call instruction is done

@@ -40,6 +40,8 @@ type spin struct {
 	reads     []polled // since the candidate
 	locked    polled   // the last interlocked operation: what was there before
 	sleeps    bool     // the row has calls of KeDelayExecutionThread
+
+	call *call // the present one of the activation
 }
 
 // polled is a read and what it found.

@@ -67,6 +67,6 @@ func (s *Space) Hashing() bool { return s.hashing }
 // that compare with the host's processor need the host's addresses.
 func NewAt(r Region, base uint64) *Space {
 	s := New()
-	s.regions[r].base = base
+	s.setBase(r, base)
 	return s
 }

@@ -101,6 +101,9 @@ type frame struct {
 type Space struct {
 	frames  []frame
 	regions [numRegions]region
+
+	regionOf [places]Region // by place; any where there is none
+
 	allocs  []Alloc // index 0 is unused
 	dirty   []int32 // frames that stopped being shared since the last snapshot or restore
 	spare   []*[PageSize]byte
@@ -122,9 +125,14 @@ type Space struct {
 func New() *Space {
 	s := &Space{allocs: make([]Alloc, 1)}
 	for i := range s.regions {
-		s.regions[i].base = regionBase[i]
+		s.setBase(Region(i), regionBase[i])
 	}
 	return s
+}
+
+func (s *Space) setBase(r Region, base uint64) {
+	s.regions[r].base = base
+	s.regionOf[place(base)] = r
 }
 
 // Load reads size bytes (1, 2, 4 or 8), little endian.

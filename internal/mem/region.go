@@ -33,22 +33,22 @@ type region struct {
 
 // RegionAt returns the region whose pages hold addr, and whether there is one.
 func (s *Space) RegionAt(addr uint64) (Region, bool) {
-	for i := range s.regions {
-		r := &s.regions[i]
-		if (addr-r.base)>>pageShift < uint64(len(r.ptes)) {
-			return Region(i), true
-		}
+	if i := s.regionOf[place(addr)]; s.In(i, addr) {
+		return i, true
 	}
 	return 0, false
 }
 
+// place is the part of an address by which the bases of regions differ.
+func place(addr uint64) int { return int(addr>>39) & (places - 1) }
+
+const places = 512
+
 // entry returns the page table entry at addr, or nil.
 func (s *Space) entry(addr uint64) *pte {
-	for i := range s.regions {
-		r := &s.regions[i]
-		if n := (addr - r.base) >> pageShift; n < uint64(len(r.ptes)) {
-			return &r.ptes[n]
-		}
+	r := &s.regions[s.regionOf[place(addr)]]
+	if n := (addr - r.base) >> pageShift; n < uint64(len(r.ptes)) {
+		return &r.ptes[n]
 	}
 	if addr < UserEnd { // and in no region that NewAt put there
 		return s.userEntry(addr)
@@ -65,19 +65,17 @@ type edit struct {
 // edit returns the entry of the page at addr, of which there is one, for a change.
 func (s *Space) edit(addr uint64) *pte {
 	s.changes++
-	for i := range s.regions {
-		r := &s.regions[i]
-		n := (addr - r.base) >> pageShift
-		if n >= uint64(len(r.ptes)) {
-			continue
-		}
-		s.edits = append(s.edits, edit{Region(i), int(n)})
-		if r.ptes[n].prot&Exec != 0 {
-			s.recode()
-		}
-		return &r.ptes[n]
+	i := s.regionOf[place(addr)]
+	r := &s.regions[i]
+	n := (addr - r.base) >> pageShift
+	if n >= uint64(len(r.ptes)) {
+		return s.userEntry(addr)
 	}
-	return s.userEntry(addr)
+	s.edits = append(s.edits, edit{i, int(n)})
+	if r.ptes[n].prot&Exec != 0 {
+		s.recode()
+	}
+	return &r.ptes[n]
 }
 
 // Map appends n pages with memory behind them to a region and returns the
