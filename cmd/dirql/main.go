@@ -80,6 +80,6 @@ Exit codes: 0 clean, 1 findings, 2 a mistake in the command line or the input,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newRunCommand(), newExploreCommand(), newReplayCommand(), newInspectCommand(), newLitmusCommand(), newPatternsCommand(), newExplainCommand(), newVersionCommand())
+	root.AddCommand(newRunCommand(), newExploreCommand(), newReplayCommand(), newInspectCommand(), newLitmusCommand(), newPatternsCommand(), newBenchCommand(), newExplainCommand(), newVersionCommand())
 	return root
 }
