@@ -155,6 +155,9 @@ func (c *CPU) check(b *block, page *[mem.PageSize]byte) (bool, *block) {
 // follow finds the block at RIP and links it as successor k of b. It returns
 // nil if Run has to go on: something stopped, or the budget does not suffice.
 func (c *CPU) follow(b *block, k int) *block {
+	if c.left == 0 && c.RIP-c.TrapBase >= c.TrapEnd-c.TrapBase {
+		return nil // as most often when one instruction is executed
+	}
 	next := c.enter(c.RIP)
 	if next == nil {
 		return nil
