@@ -121,7 +121,7 @@ func (h *holder) find(p *choice.Point, i instruction, with *choice.Alternative) 
 func (s *subject) lookCloser(schedule choice.Schedule) []Adjacent {
 	s.watch.Records = s.watch.Records[:0]
 	s.r.rerun(s.snapshot, &choice.Follow{Schedule: schedule, Strict: true}, &s.watch, nil)
-	races := race.Find(s.watch.Records)
+	races := s.r.detector.Find(s.watch.Records)
 	confirmed := s.confirm(races, schedule)
 	for i := range races {
 		s.watch.Spots = append(s.watch.Spots, spotOf(&races[i].First), spotOf(&races[i].Second))

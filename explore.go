@@ -15,7 +15,6 @@ import (
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/explore"
 	"github.com/dirql/dirql/internal/kernel"
-	"github.com/dirql/dirql/internal/race"
 	"github.com/dirql/dirql/internal/trace"
 )
 
@@ -471,7 +470,7 @@ func (s *subject) Run(source choice.Source, watch *kernel.Watch) explore.Verdict
 		s.refused.Add(1)
 	}
 	v := explore.Verdict{Start: s.r.start, Pruned: s.r.reason == kernel.Seen, Bounded: s.r.reason == kernel.StepBound || s.r.reason == kernel.TimeBound, Faulty: s.r.m.Injected() > 0}
-	findings := slices.Concat(s.r.report().Findings, s.r.races(race.Find(watch.Records)), s.r.losses)
+	findings := slices.Concat(s.r.report().Findings, s.r.races(s.r.detector.Find(watch.Records)), s.r.losses)
 	if searched && !s.reducing && len(findings) > 0 && s.seen != nil {
 		s.seen(findings)
 	}
@@ -490,7 +489,7 @@ func (s *subject) record(schedule choice.Schedule) *Report {
 	s.watch.Records = s.watch.Records[:0]
 	s.r.rerun(s.snapshot, &choice.Follow{Schedule: schedule, Strict: true}, &s.watch, &trace.Log{})
 	rep := s.r.report()
-	list := race.Find(s.watch.Records)
+	list := s.r.detector.Find(s.watch.Records)
 	races := s.r.races(list)
 	for i := range races {
 		s.r.describe(&races[i], &list[i], s.watch.Records)

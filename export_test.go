@@ -29,3 +29,43 @@ func (s *Scenario) SameRunTwice(o Options) (few, all string, fewer, more int, er
 	all, b := run(&choice.Follow{Schedule: a.Schedule, Strict: true}, nil)
 	return few, all, a.Asked, b.Asked, err
 }
+
+// Ahead makes a random run in which guest code runs ahead between decisions,
+// and the same run in which it stops at each access (as with a trace), and
+// returns what was recorded of each, and the time at its end.
+func (s *Scenario) Ahead(o Options) (ahead, stopped []kernel.Record, times [2]uint64, err error) {
+	r, snapshot, err := s.started(o)
+	if err != nil {
+		return nil, nil, times, err
+	}
+	defer r.m.Close()
+	visible := &kernel.VisibleSet{}
+	run := func(log *trace.Log) ([]kernel.Record, uint64) {
+		w := &kernel.Watch{Visible: visible}
+		r.rerun(snapshot, choice.NewRandom(o.Seed), w, log)
+		return w.Records, r.m.Now()
+	}
+	everything, _ := run(nil)
+	for i := range everything { // some of it is a decision
+		if a := &everything[i]; a.Kind.Access() && (a.Addr>>3+o.Seed)%5 == 0 {
+			visible.Add(a.Addr, a.Size)
+		}
+	}
+	ahead, times[0] = run(nil)
+	stopped, times[1] = run(&trace.Log{})
+	return ahead, stopped, times, nil
+}
+
+// Repeat loads a driver and returns what runs one schedule after another, with the
+// race detector, and ends it.
+func (s *Scenario) Repeat(o Options) (run func(seed uint64), end func(), err error) {
+	x, err := s.subject(o)
+	if err != nil {
+		return nil, nil, err
+	}
+	w := &kernel.Watch{Visible: &kernel.VisibleSet{}}
+	return func(seed uint64) {
+		w.Records = w.Records[:0]
+		x.Run(choice.NewRandom(seed), w)
+	}, x.r.m.Close, nil
+}

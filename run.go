@@ -8,6 +8,7 @@ import (
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/kernel"
 	"github.com/dirql/dirql/internal/pci"
+	"github.com/dirql/dirql/internal/race"
 	"github.com/dirql/dirql/internal/trace"
 	"github.com/dirql/dirql/wdf"
 )
@@ -82,6 +83,7 @@ type rig struct {
 	unstarted bool             // the driver did not start the device in this run
 	refused   string           // why a driver does not want an unknown device
 	losses    []Finding        // what was lost in the phases of a run that is watched
+	detector  race.Detector
 }
 
 func (s *Scenario) newRig(o Options, source choice.Source, log *trace.Log) (*rig, error) {

@@ -2,7 +2,6 @@ package wdf
 
 import (
 	"encoding/binary"
-	"slices"
 	"unsafe"
 
 	"github.com/dirql/dirql/internal/kernel"
@@ -53,44 +52,45 @@ type tables struct {
 	sleep        uint64 // KEVENT of AwaitWake, 0: nobody has called that yet
 }
 
-func (t *tables) clone() tables {
-	return tables{
-		objects:    slices.Clone(t.objects),
-		contexts:   slices.Clone(t.contexts),
-		drivers:    slices.Clone(t.drivers),
-		devices:    slices.Clone(t.devices),
-		interrupts: slices.Clone(t.interrupts),
-		dpcs:       slices.Clone(t.dpcs),
-		timers:     slices.Clone(t.timers),
-		workItems:  slices.Clone(t.workItems),
-		spinLocks:  slices.Clone(t.spinLocks),
-		waitLocks:  slices.Clone(t.waitLocks),
-		queues:     slices.Clone(t.queues),
-		requests:   slices.Clone(t.requests),
-		memories:   slices.Clone(t.memories),
-		lists:      slices.Clone(t.lists),
-		resources:  slices.Clone(t.resources),
-		waiters:    slices.Clone(t.waiters),
-		held:       slices.Clone(t.held),
+// copyTo copies the tables to c, into the memory of those that are there.
+func (t *tables) copyTo(c *tables) {
+	*c = tables{
+		objects:    append(c.objects[:0], t.objects...),
+		contexts:   append(c.contexts[:0], t.contexts...),
+		drivers:    append(c.drivers[:0], t.drivers...),
+		devices:    append(c.devices[:0], t.devices...),
+		interrupts: append(c.interrupts[:0], t.interrupts...),
+		dpcs:       append(c.dpcs[:0], t.dpcs...),
+		timers:     append(c.timers[:0], t.timers...),
+		workItems:  append(c.workItems[:0], t.workItems...),
+		spinLocks:  append(c.spinLocks[:0], t.spinLocks...),
+		waitLocks:  append(c.waitLocks[:0], t.waitLocks...),
+		queues:     append(c.queues[:0], t.queues...),
+		requests:   append(c.requests[:0], t.requests...),
+		memories:   append(c.memories[:0], t.memories...),
+		lists:      append(c.lists[:0], t.lists...),
+		resources:  append(c.resources[:0], t.resources...),
+		waiters:    append(c.waiters[:0], t.waiters...),
+		held:       append(c.held[:0], t.held...),
 
-		collections:   slices.Clone(t.collections),
-		dmaEnablers:   slices.Clone(t.dmaEnablers),
-		transactions:  slices.Clone(t.transactions),
-		targets:       slices.Clone(t.targets),
-		sendings:      slices.Clone(t.sendings),
-		files:         slices.Clone(t.files),
-		commonBuffers: slices.Clone(t.commonBuffers),
-		strings:       slices.Clone(t.strings),
-		keys:          slices.Clone(t.keys),
-		lookasides:    slices.Clone(t.lookasides),
-		names:         slices.Clone(t.names),
+		collections:   append(c.collections[:0], t.collections...),
+		dmaEnablers:   append(c.dmaEnablers[:0], t.dmaEnablers...),
+		transactions:  append(c.transactions[:0], t.transactions...),
+		targets:       append(c.targets[:0], t.targets...),
+		sendings:      append(c.sendings[:0], t.sendings...),
+		files:         append(c.files[:0], t.files...),
+		commonBuffers: append(c.commonBuffers[:0], t.commonBuffers...),
+		strings:       append(c.strings[:0], t.strings...),
+		keys:          append(c.keys[:0], t.keys...),
+		lookasides:    append(c.lookasides[:0], t.lookasides...),
+		names:         append(c.names[:0], t.names...),
 		inits:         cloneInits(t.inits),
-		childLists:    slices.Clone(t.childLists),
-		childRows:     slices.Clone(t.childRows),
-		wmiProviders:  slices.Clone(t.wmiProviders),
-		wmiInstances:  slices.Clone(t.wmiInstances),
-		properties:    slices.Clone(t.properties),
-		identities:    slices.Clone(t.identities),
+		childLists:    append(c.childLists[:0], t.childLists...),
+		childRows:     append(c.childRows[:0], t.childRows...),
+		wmiProviders:  append(c.wmiProviders[:0], t.wmiProviders...),
+		wmiInstances:  append(c.wmiInstances[:0], t.wmiInstances...),
+		properties:    append(c.properties[:0], t.properties...),
+		identities:    append(c.identities[:0], t.identities...),
 
 		driverObject: t.driverObject,
 		pnpBusy:      t.pnpBusy,
@@ -100,12 +100,13 @@ func (t *tables) clone() tables {
 
 // Snapshot implements kernel.Component.
 func (f *Framework) Snapshot() any {
-	c := f.tables.clone()
-	return &c
+	c := &tables{}
+	f.copyTo(c)
+	return c
 }
 
 // Restore implements kernel.Component.
-func (f *Framework) Restore(s any) { f.tables = s.(*tables).clone() }
+func (f *Framework) Restore(s any) { s.(*tables).copyTo(&f.tables) }
 
 // AppendState implements kernel.Component: the bytes of all rows. Rows hold
 // everything that matters and nothing that does not, so that all of their bytes

@@ -28,7 +28,12 @@ type exitCode int
 
 func (e exitCode) Error() string { return fmt.Sprintf("exit code %d", int(e)) }
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	if os.Getenv("GOGC") == "" {
+		debug.SetGCPercent(400) // schedules leave much garbage and little else
+	}
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run carries out a command line and returns the exit code.
 func run(args []string, stdout, stderr io.Writer) (code int) {
@@ -80,6 +85,6 @@ Exit codes: 0 clean, 1 findings, 2 a mistake in the command line or the input,
 		SilenceUsage:      true,
 		CompletionOptions: cobra.CompletionOptions{HiddenDefaultCmd: true},
 	}
-	root.AddCommand(newRunCommand(), newExploreCommand(), newReplayCommand(), newInspectCommand(), newLitmusCommand(), newPatternsCommand(), newExplainCommand(), newVersionCommand())
+	root.AddCommand(newRunCommand(), newExploreCommand(), newReplayCommand(), newInspectCommand(), newLitmusCommand(), newPatternsCommand(), newBenchCommand(), newExplainCommand(), newVersionCommand())
 	return root
 }

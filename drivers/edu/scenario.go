@@ -2,12 +2,26 @@ package edu
 
 import (
 	"bytes"
+	_ "embed"
 	"encoding/binary"
+	"fmt"
 
 	"github.com/dirql/dirql"
 	"github.com/dirql/dirql/device"
 	"github.com/dirql/dirql/wdf"
 )
+
+//go:embed edu.sys
+var file []byte
+
+// Binary is the driver of edu.c, which does what the one in Go does.
+func Binary() dirql.Driver {
+	d, err := dirql.ReadDriver("drivers/edu/edu.sys", file)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: %v", err))
+	}
+	return d
+}
 
 // Scenario is what dirql run edu runs.
 func Scenario() *dirql.Scenario {

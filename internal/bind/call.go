@@ -15,6 +15,16 @@ type call struct {
 	caller uint64 // return address
 	r      *routine
 	over   bool // the guest code that made the call is given up
+
+	result uint64
+	body   func() // result = r.fn
+}
+
+// newCall returns what the calls of one activation use, one after the other.
+func newCall() *call {
+	c := &call{}
+	c.body = func() { c.result = c.r.fn(c) }
+	return c
 }
 
 // arg returns argument n, from 0.

@@ -43,10 +43,8 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 		irql := t.IRQL()
 		c.CR8, c.StopPageable, c.ID = uint64(irql), irql >= kernel.DispatchLevel, uint32(t.Processor())
 		c.GSBase = d.m.ProcessorBlock(t.Processor())
-		before := c.Retired
-		stop := c.Run(slice)
-		t.Retire(c.Retired - before)
-		if stop != x86.StopLimit {
+		stop, passed := d.runSlice(t, c, w)
+		if stop != x86.StopLimit || passed {
 			slices = 0
 		}
 		t.SetPosition(0) // the registers say how far the routine got: AppendState
@@ -94,6 +92,36 @@ func (d *Driver) Execute(t *kernel.Thread, addr uint64, a kernel.Args) uint64 {
 	}
 }
 
+// runSlice runs until something needs the machine, or for a slice of instructions
+// since then. It reports whether accesses passed meanwhile.
+func (d *Driver) runSlice(t *kernel.Thread, c *x86.CPU, w *spin) (stop x86.Stop, passed bool) {
+	for left := uint64(slice); left > 0; {
+		if n := t.Ahead(slice); n > 0 {
+			first, row := w.ahead()
+			c.Pass(n, first, row, d.m.Visible())
+		} else {
+			c.Pass(0, 0, 0, nil)
+		}
+		before := c.Retired
+		stop = c.Run(left)
+		list, at := c.Passed(), uint32(0)
+		for i := range list {
+			p := &list[i]
+			t.Retire(uint64(p.Before - at))
+			at = p.Before
+			t.Passed(p.Addr, int(p.Size()), p.Kind() != x86.Read, p.Kind() == x86.ReadWrite, p.PC, p.Value)
+			w.passed(p.Kind() == x86.Write)
+		}
+		rest := c.Retired - before - uint64(at)
+		t.Retire(rest)
+		if passed = passed || len(list) > 0; stop != x86.StopLimit || len(list) == 0 {
+			break
+		}
+		left = slice - rest // a slice begins at each access
+	}
+	return stop, passed
+}
+
 // tell tells of an access that happens now, unless it faults: others may have
 // freed the memory since it was stopped.
 func (d *Driver) tell(t *kernel.Thread, a *x86.Access) {
@@ -127,9 +155,9 @@ func (d *Driver) enter(t *kernel.Thread, addr uint64, a kernel.Args) (*x86.CPU, 
 		c, w, d.spare = d.spare[n-1].CPU, d.spare[n-1].waiting, d.spare[:n-1]
 		c.Reset() // nothing of an earlier call, perhaps of another run
 	} else {
-		c, w = x86.NewShared(d.code), &spin{}
+		c, w = x86.NewShared(d.code), &spin{call: newCall()}
 	}
-	*w = spin{d: d, t: t, c: c, top: top, reads: w.reads[:0]}
+	*w = spin{d: d, t: t, c: c, top: top, reads: w.reads[:0], call: w.call}
 	c.TrapBase, c.TrapEnd, c.StopVisible = trapBase, trapEnd, true
 	c.SetPrivate(d.stacks[id]-stackSize, d.stacks[id])
 	c.RIP = addr
@@ -170,22 +198,22 @@ func (d *Driver) trap(t *kernel.Thread, c *x86.CPU, w *spin) bool {
 		t.BugCheck(0xFC, [4]uint64{c.RIP}, "jump", "the driver jumps to an address where no routine of the kernel begins")
 	}
 	ret := d.stackWord(t, c, 0)
-	call := &call{Sys: d.f.Sys(t), d: d, cpu: c, caller: ret, r: r}
+	call := w.call
+	call.Sys, call.d, call.cpu, call.caller, call.r, call.over = d.f.Sys(t), d, c, ret, r, false
 	if r.fn == nil {
 		t.Unsupported(r.name + " (from " + r.module + "), called by " + t.Machine().NameOf(ret) +
 			". docs/SUPPORT.md lists what there is")
 	}
 	call.checkPointers()
 	w.calls(r.name)
-	var result uint64
-	if e := t.Try(func() { result = r.fn(call) }); e != nil {
+	if e := t.Try(call.body); e != nil {
 		if e.Address == 0 {
 			e.Address = ret
 		}
 		d.raise(t, c, *e)
 		return false
 	}
-	c.R[x86.RAX] = result
+	c.R[x86.RAX] = call.result
 	c.RIP = ret
 	c.R[x86.RSP] += 8
 	c.Abandon() // the call instruction is done

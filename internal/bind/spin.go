@@ -40,6 +40,8 @@ type spin struct {
 	reads     []polled // since the candidate
 	locked    polled   // the last interlocked operation: what was there before
 	sleeps    bool     // the row has calls of KeDelayExecutionThread
+
+	call *call // the present one of the activation
 }
 
 // polled is a read and what it found.
@@ -70,6 +72,24 @@ func (s *spin) calls(name string) {
 // suspicious reports whether the next reads may be those of a busy wait.
 func (s *spin) suspicious() bool {
 	return s.row >= spinStart && s.row < spinGiveUp && !s.d.m.Recognises()
+}
+
+// ahead returns how many reads in a row can come now, and after the next effect,
+// without any doubt about them.
+func (s *spin) ahead() (first, row int) {
+	if s.row == spinGiveUp || s.d.m.Recognises() {
+		return spinGiveUp, spinStart - 1
+	}
+	return max(spinStart-1-s.row, 0), spinStart - 1
+}
+
+// passed is before and found, or effect, for an access about which there is no doubt.
+func (s *spin) passed(write bool) {
+	if write {
+		s.effect()
+		return
+	}
+	s.row, s.renew = min(s.row+1, spinGiveUp), spinStart
 }
 
 // before is called before a read or an interlocked operation: it waits if the

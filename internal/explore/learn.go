@@ -3,6 +3,7 @@ package explore
 import (
 	"github.com/dirql/dirql/internal/choice"
 	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/mem"
 )
 
 // learner draws from the accesses of each run which memory is shared, so that
@@ -10,7 +11,7 @@ import (
 type learner struct {
 	visible *kernel.VisibleSet
 	pairs   map[pair]struct{}
-	cells   map[uint64]*cell // of the present run, by 8-byte granule
+	cells   mem.Table[cell] // of the present run, by 8-byte granule
 }
 
 // cell is what a run did with a granule.
@@ -18,7 +19,7 @@ type cell struct {
 	activation uint32
 	shared     bool // more than one activation
 	written    bool
-	last       *kernel.Record // the last write
+	last       int32 // the last write: one more than its number; 0: none
 }
 
 // pair is a write and an access of another activation that follows it.
@@ -30,13 +31,13 @@ type pair struct {
 }
 
 func newLearner() *learner {
-	return &learner{visible: &kernel.VisibleSet{}, pairs: map[pair]struct{}{}, cells: map[uint64]*cell{}}
+	return &learner{visible: &kernel.VisibleSet{}, pairs: map[pair]struct{}{}}
 }
 
 // run takes the records of a run in and returns how many pairs are new, and
 // whether the visible set grew.
 func (l *learner) run(records []kernel.Record) (news int, grew bool) {
-	clear(l.cells)
+	l.cells.Clear()
 	before := len(l.pairs)
 	for i := range records {
 		a := &records[i]
@@ -44,7 +45,7 @@ func (l *learner) run(records []kernel.Record) (news int, grew bool) {
 			continue
 		}
 		for g := a.Addr >> 3; g <= (a.Addr+uint64(max(a.Size, 1))-1)>>3; g++ {
-			if l.access(g, a) {
+			if l.access(g, records, i) {
 				grew = l.visible.Add(g<<3, 8) || grew
 			}
 		}
@@ -54,34 +55,26 @@ func (l *learner) run(records []kernel.Record) (news int, grew bool) {
 
 // access notes an access to a granule and reports whether the granule is
 // shared and written.
-func (l *learner) access(g uint64, a *kernel.Record) bool {
-	c := l.cells[g]
-	if c == nil {
-		l.cells[g] = &cell{activation: a.Activation, written: writes(a), last: writeOf(a)}
-		return false
+func (l *learner) access(g uint64, records []kernel.Record, i int) bool {
+	a := &records[i]
+	c, fresh := l.cells.At(g)
+	if fresh {
+		*c = cell{activation: a.Activation}
 	}
-	if a.Activation != c.activation {
-		c.shared = true
-	}
-	c.written = c.written || writes(a)
-	if w := c.last; w != nil && w.Activation != a.Activation {
-		l.pairs[pair{w.PC, a.PC, w.CPU == a.CPU, compare(a.IRQL, w.IRQL), writes(a)}] = struct{}{}
+	c.shared = c.shared || a.Activation != c.activation
+	if c.last != 0 {
+		if w := &records[c.last-1]; w.Activation != a.Activation {
+			l.pairs[pair{w.PC, a.PC, w.CPU == a.CPU, compare(a.IRQL, w.IRQL), writes(a)}] = struct{}{}
+		}
 	}
 	if writes(a) {
-		c.last = a
+		c.written, c.last = true, int32(i+1)
 	}
 	return c.shared && c.written
 }
 
 // writes reports whether an access writes.
 func writes(a *kernel.Record) bool { return a.Kind != kernel.RecordRead }
-
-func writeOf(a *kernel.Record) *kernel.Record {
-	if writes(a) {
-		return a
-	}
-	return nil
-}
 
 func compare(a, b uint8) int8 {
 	switch {

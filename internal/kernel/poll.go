@@ -59,7 +59,11 @@ func (t *Thread) Spin(what string, cond func() bool) {
 
 // Await is Spin for a loop that sleeps between its looks: others get the
 // processor, and if nothing ever makes cond true, the thread hangs.
-func (t *Thread) Await(what string, cond func() bool) { t.waitUntil("what it polls: "+what, cond) }
+func (t *Thread) Await(what string, cond func() bool) {
+	t.polls = what
+	t.waitUntil("what it polls: "+what, cond)
+	t.polls = ""
+}
 
 // pollsText says what a thread polls, behind a sentence.
 func (t *Thread) pollsText() string {

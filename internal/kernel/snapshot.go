@@ -27,7 +27,8 @@ func (m *Machine) Snapshot() (*Snapshot, error) {
 			return nil, fmt.Errorf("thread %s is in the middle of something (%s): a snapshot needs a machine at rest", t.name, t.wait.what)
 		}
 	}
-	s := &Snapshot{state: m.state.clone(), memory: m.Mem.Snapshot(), next: m.next, named: len(m.named)}
+	s := &Snapshot{memory: m.Mem.Snapshot(), next: m.next, named: len(m.named)}
+	m.state.copyTo(&s.state)
 	for _, t := range m.threads {
 		c := t.threadState
 		c.stack = slices.Clone(c.stack)
@@ -48,7 +49,7 @@ func (m *Machine) Restore(s *Snapshot) {
 	m.ended, m.next, m.forced = false, s.next, 0
 	m.forgetNames(s.named)
 	m.Mem.Restore(s.memory)
-	m.state = s.state.clone()
+	s.state.copyTo(&m.state)
 	m.threads = m.threads[:len(s.threads)]
 	for i, t := range m.threads {
 		stack := t.stack[:0]
@@ -61,35 +62,36 @@ func (m *Machine) Restore(s *Snapshot) {
 	}
 }
 
-// clone copies the tables.
-func (s *state) clone() state {
-	c := *s
+// copyTo copies the tables to c and uses the memory of those that are there. What
+// others may still look at is new.
+func (s *state) copyTo(c *state) {
+	old := *c
+	*c = *s
 	c.procs = slices.Clone(s.procs)
 	for i := range c.procs {
 		q := &c.procs[i].dpc
 		q.entries, q.timers = slices.Clone(q.entries), slices.Clone(q.timers)
 		c.procs[i].threaded.entries = slices.Clone(c.procs[i].threaded.entries)
 	}
-	c.held = slices.Clone(s.held)
-	c.lockQueue = slices.Clone(s.lockQueue)
-	c.owned = slices.Clone(s.owned)
-	c.resources = slices.Clone(s.resources)
-	c.resourceOwners = slices.Clone(s.resourceOwners)
-	c.lockUses = slices.Clone(s.lockUses)
-	c.orders = slices.Clone(s.orders)
-	c.locks = slices.Clone(s.locks)
-	c.ownedEvents = slices.Clone(s.ownedEvents)
-	c.lines = slices.Clone(s.lines)
-	c.interrupts = slices.Clone(s.interrupts)
-	c.timed = slices.Clone(s.timed)
-	c.work = slices.Clone(s.work)
-	c.later = slices.Clone(s.later)
-	c.windows = slices.Clone(s.windows)
-	c.gone = slices.Clone(s.gone)
+	c.held = append(old.held[:0], s.held...)
+	c.lockQueue = append(old.lockQueue[:0], s.lockQueue...)
+	c.owned = append(old.owned[:0], s.owned...)
+	c.resources = append(old.resources[:0], s.resources...)
+	c.resourceOwners = append(old.resourceOwners[:0], s.resourceOwners...)
+	c.lockUses = append(old.lockUses[:0], s.lockUses...)
+	c.orders = append(old.orders[:0], s.orders...)
+	c.locks = append(old.locks[:0], s.locks...)
+	c.ownedEvents = append(old.ownedEvents[:0], s.ownedEvents...)
+	c.lines = append(old.lines[:0], s.lines...)
+	c.interrupts = append(old.interrupts[:0], s.interrupts...)
+	c.timed = append(old.timed[:0], s.timed...)
+	c.work = append(old.work[:0], s.work...)
+	c.later = append(old.later[:0], s.later...)
+	c.windows = append(old.windows[:0], s.windows...)
+	c.gone = append(old.gone[:0], s.gone...)
 	c.findings = slices.Clone(s.findings)
-	c.classes = slices.Clone(s.classes)
-	c.failed = slices.Clone(s.failed)
-	c.objects = slices.Clone(s.objects)
-	c.handles = slices.Clone(s.handles)
-	return c
+	c.classes = append(old.classes[:0], s.classes...)
+	c.failed = append(old.failed[:0], s.failed...)
+	c.objects = append(old.objects[:0], s.objects...)
+	c.handles = append(old.handles[:0], s.handles...)
 }

@@ -4,6 +4,7 @@ import (
 	"fmt"
 
 	"github.com/dirql/dirql/internal/choice"
+	"github.com/dirql/dirql/internal/mem"
 )
 
 // Watch is what a search wants to know of a run, and where it wants to decide.
@@ -159,48 +160,8 @@ func (m *Machine) running() *Thread { return m.threads[m.procs[m.next].current] 
 // Rest notes that the machine is at rest.
 func (w *Watch) Rest() { w.Records = append(w.Records, Record{Kind: RecordRest}) }
 
-// VisibleSet is a set of bytes of memory, by 8-byte granule.
-type VisibleSet struct{ bytes map[uint64]uint8 }
-
-// Add puts size bytes at addr into the set and reports whether it grew.
-func (s *VisibleSet) Add(addr uint64, size uint32) (grew bool) {
-	if s.bytes == nil {
-		s.bytes = map[uint64]uint8{}
-	}
-	for g, mask := range granules(addr, size) {
-		if old := s.bytes[g]; old|mask != old {
-			s.bytes[g], grew = old|mask, true
-		}
-	}
-	return grew
-}
-
-// Has reports whether one of size bytes at addr is in the set.
-func (s *VisibleSet) Has(addr uint64, size uint32) bool {
-	for g, mask := range granules(addr, size) {
-		if s.bytes[g]&mask != 0 {
-			return true
-		}
-	}
-	return false
-}
-
-// Len returns the number of granules in the set.
-func (s *VisibleSet) Len() int { return len(s.bytes) }
-
-// granules yields the numbers of the 8-byte granules of a range, with a bit for
-// each of their bytes that is in it.
-func granules(addr uint64, size uint32) func(yield func(uint64, uint8) bool) {
-	return func(yield func(uint64, uint8) bool) {
-		for left := uint64(size); left > 0; {
-			n := min(8-addr&7, left)
-			if !yield(addr>>3, uint8((1<<n-1)<<(addr&7))) {
-				return
-			}
-			addr, left = addr+n, left-n
-		}
-	}
-}
+// VisibleSet is a set of bytes of memory.
+type VisibleSet = mem.ByteSet
 
 // Watch begins to watch accesses, or ends it with nil.
 func (m *Machine) Watch(w *Watch) { m.watch = w }
@@ -221,19 +182,27 @@ func (t *Thread) access(o op, addr uint64, size int, write, locked bool, pc uint
 		o.hidden = !t.m.isRegister(addr) && !w.Visible.Has(home, o.size)
 	}
 	t.point(o)
-	if w := t.m.watch; w != nil && !t.m.isRegister(addr) {
-		f, kind := t.currentActivation(), RecordRead
-		switch {
-		case locked:
-			kind = RecordLocked
-		case write:
-			kind = RecordWrite
-		}
-		w.Records = append(w.Records, Record{Kind: kind, Addr: home, PC: pc, Activation: f.id, Op: f.ops - 1, Size: o.size,
-			CPU: uint8(t.cpu), IRQL: t.IRQL(), Time: t.m.now, Value: o.value})
-		if len(w.Spots) > 0 {
-			t.look(w, &w.Records[len(w.Records)-1])
-		}
+	if t.m.watch != nil && !t.m.isRegister(addr) {
+		t.record(home, o.size, write, locked, pc, o.value)
+	}
+}
+
+// record adds the record of an access to memory, by the address that is its home.
+func (t *Thread) record(addr uint64, size uint32, write, locked bool, pc, value uint64) {
+	f, kind := t.currentActivation(), RecordRead
+	switch {
+	case locked:
+		kind, value = RecordLocked, 0
+	case write:
+		kind = RecordWrite
+	default:
+		value = 0
+	}
+	w := t.m.watch
+	w.Records = append(w.Records, Record{Kind: kind, Addr: addr, PC: pc, Activation: f.id, Op: f.ops - 1, Size: size,
+		CPU: uint8(t.cpu), IRQL: t.IRQL(), Time: t.m.now, Value: value})
+	if len(w.Spots) > 0 {
+		t.look(w, &w.Records[len(w.Records)-1])
 	}
 }
 

@@ -53,7 +53,7 @@ func (s *Space) Free(addr uint64, by uint32) bool {
 	a.Freed, a.FreeBy = true, by
 	s.mark(markFree, addr, 0)
 	for i := range a.pages {
-		s.entry(a.first + uint64(i)<<pageShift).freed = true
+		s.edit(a.first + uint64(i)<<pageShift).freed = true
 	}
 	return true
 }

@@ -8,17 +8,19 @@ var zeros [PageSize]byte
 
 // PageFor returns the bytes of the page at addr and its protection if the
 // access is allowed. For Store they are this space's own: the page is copied
-// first where a snapshot shares it, and Copies changes. The bytes are valid
-// until something else changes the space (a store through another path that
-// copies the page, Restore, Snapshot, Unmap, Free); do not write to those that
-// were returned for Load or Fetch, nor, with the fingerprint on, to any.
+// first where a snapshot shares it. The bytes are valid until Changes changes; do
+// not write to those that were returned for Load or Fetch, nor, with the
+// fingerprint on, to any, nor again where it changed Codes.
 func (s *Space) PageFor(addr uint64, a Access) (*[PageSize]byte, Prot, Fault) {
 	p, f := s.page(addr, a)
 	if f.Kind != NoFault {
 		return nil, 0, f
 	}
-	if a == Store {
+	switch a {
+	case Store:
 		return s.writable(p.frame), p.prot, f
+	case Fetch:
+		s.execute(p.frame)
 	}
 	if d := s.frames[p.frame].data; d != nil {
 		return d, p.prot, f
@@ -36,9 +38,26 @@ func (s *Space) ProtFor(addr uint64, a Access) (Prot, Fault) {
 	return p.prot, f
 }
 
-// Copies counts the pages that got bytes of their own since the last Snapshot
-// or Restore: if it has changed, pointers from PageFor may be stale.
-func (s *Space) Copies() int { return len(s.dirty) }
+// Changes counts everything after which what PageFor and ProtFor said about the
+// kernel's addresses may be wrong, except that there is more memory.
+func (s *Space) Changes() uint64 { return s.changes }
+
+// Codes counts everything after which the bytes of executable pages from which
+// code was fetched, or whether it can be fetched there, may be others.
+func (s *Space) Codes() uint64 { return s.codes }
+
+// execute notes that code is fetched from a frame.
+func (s *Space) execute(fr int32) {
+	if n := int(fr) + 1 - len(s.executed); n > 0 {
+		s.executed = append(s.executed, make([]bool, n)...)
+	}
+	s.executed[fr] = true
+}
+
+func (s *Space) recode() {
+	s.codes++
+	s.recoded = true
+}
 
 // Hashing reports whether the fingerprint is kept: stores must then go through
 // Store or Write.
@@ -48,6 +67,6 @@ func (s *Space) Hashing() bool { return s.hashing }
 // that compare with the host's processor need the host's addresses.
 func NewAt(r Region, base uint64) *Space {
 	s := New()
-	s.regions[r].base = base
+	s.setBase(r, base)
 	return s
 }

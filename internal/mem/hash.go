@@ -9,7 +9,10 @@ type Hash [2]uint64
 
 // EnableHash starts keeping the fingerprint. Contents written before do not
 // count: they are the same for every state that is compared.
-func (s *Space) EnableHash() { s.hashing = true }
+func (s *Space) EnableHash() {
+	s.hashing = true
+	s.changes++ // stores must not go to the bytes of pages any more
+}
 
 // DisableHash ends it; what it says then means nothing.
 func (s *Space) DisableHash() { s.hashing = false }

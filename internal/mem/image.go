@@ -38,11 +38,13 @@ func (s *Space) SetProt(addr uint64, n int, prot Prot) {
 	for i := range n {
 		at := (addr + uint64(i)<<pageShift) &^ (PageSize - 1)
 		p := s.entry(at)
-		if p == nil || p.frame < 0 || p.prot == prot {
+		if p == nil || p.frame < 0 || p.prot&^View == prot {
 			continue
 		}
 		s.markProt(at, p)
-		p.prot = prot
+		p = s.edit(at)
+		p.prot = prot | p.prot&View
+		s.recode()
 		s.markProt(at, p)
 	}
 }

@@ -29,6 +29,7 @@ const (
 	Pageable      // not resident for sure: no touch at DISPATCH_LEVEL or above (IRQL-10)
 	Device        // no memory behind it: loads and stores go to a device register
 	Private       // used by one activation only (its stack): accesses are no visible operations
+	View          // the memory has other addresses, too (MapPhysical)
 )
 
 // Access is the kind of a memory access.
@@ -101,11 +102,21 @@ type frame struct {
 type Space struct {
 	frames  []frame
 	regions [numRegions]region
+
+	regionOf [places]Region // by place; any where there is none
+
 	allocs  []Alloc // index 0 is unused
 	dirty   []int32 // frames that stopped being shared since the last snapshot or restore
 	spare   []*[PageSize]byte
 	hash    Hash
 	hashing bool
+
+	last     *Snapshot // that was taken or restored last
+	edits    []edit    // page table entries changed in place since then
+	changes  uint64    // see Changes
+	codes    uint64    // see Codes
+	recoded  bool      // Codes changed since last
+	executed []bool    // frames that code was fetched from, ever
 
 	processes [][]pte // user.go: pages of each process
 	current   Process // whose addresses are meant
@@ -115,9 +126,14 @@ type Space struct {
 func New() *Space {
 	s := &Space{allocs: make([]Alloc, 1)}
 	for i := range s.regions {
-		s.regions[i].base = regionBase[i]
+		s.setBase(Region(i), regionBase[i])
 	}
 	return s
+}
+
+func (s *Space) setBase(r Region, base uint64) {
+	s.regions[r].base = base
+	s.regionOf[place(base)] = r
 }
 
 // Load reads size bytes (1, 2, 4 or 8), little endian.
@@ -245,6 +261,7 @@ func (s *Space) StoreAnyway(addr uint64, size int, v uint64) {
 		return
 	}
 	if p.frame < 0 {
+		p = s.edit(addr)
 		p.frame = s.newFrame(addr &^ (PageSize - 1))
 		s.mark(markAlloc, addr&^(PageSize-1), uint64(p.frame))
 	}
@@ -292,9 +309,13 @@ func (s *Space) writeFrame(fr int32, off uint64, p []byte) {
 // writable returns the bytes of a frame, private to this space.
 func (s *Space) writable(fr int32) *[PageSize]byte {
 	f := &s.frames[fr]
+	if int(fr) < len(s.executed) && s.executed[fr] {
+		s.recode()
+	}
 	if f.data != nil && !f.shared {
 		return f.data
 	}
+	s.changes++
 	var d *[PageSize]byte
 	if n := len(s.spare); n > 0 {
 		d, s.spare = s.spare[n-1], s.spare[:n-1]

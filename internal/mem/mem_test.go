@@ -291,10 +291,10 @@ func TestPageFor(t *testing.T) {
 	if d, prot, f := s.PageFor(p+9, mem.Load); f.Kind != mem.NoFault || prot != mem.Read|mem.Write || d[9] != 0 {
 		t.Errorf("a page that was never written: %v, %+v", prot, f)
 	}
-	copies := s.Copies()
+	changes := s.Changes()
 	d, _, _ := s.PageFor(p, mem.Store)
-	if d[9] = 7; s.Copies() == copies {
-		t.Error("a copy was not counted")
+	if d[9] = 7; s.Changes() == changes {
+		t.Error("a copy was not noted")
 	}
 	if v, _ := s.Load(p+9, 1); v != 7 {
 		t.Errorf("loaded %d", v)

@@ -292,7 +292,7 @@ func (u *machineUnderTest) view(addr uint64, n int, prot mem.Prot) {
 	if at%page != addr%page {
 		u.t.Fatalf("a view of 0x%X at 0x%X", addr, at)
 	}
-	u.m.add(at&^(page-1), modelPage{data: p.data, prot: prot})
+	u.m.add(at&^(page-1), modelPage{data: p.data, prot: prot | mem.View})
 }
 
 func (u *machineUnderTest) writePhysical(addr uint64, n int, v byte) {
@@ -320,7 +320,7 @@ func (u *machineUnderTest) setProt(in *input, prot mem.Prot) {
 	at := u.m.order[in.n(len(u.m.order))]
 	u.s.SetProt(at, 1, prot)
 	if p := u.m.pages[at]; p.data != nil {
-		p.prot = prot
+		p.prot = prot | p.prot&mem.View
 		u.m.pages[at] = p
 	}
 }

@@ -33,27 +33,49 @@ type region struct {
 
 // RegionAt returns the region whose pages hold addr, and whether there is one.
 func (s *Space) RegionAt(addr uint64) (Region, bool) {
-	for i := range s.regions {
-		r := &s.regions[i]
-		if (addr-r.base)>>pageShift < uint64(len(r.ptes)) {
-			return Region(i), true
-		}
+	if i := s.regionOf[place(addr)]; s.In(i, addr) {
+		return i, true
 	}
 	return 0, false
 }
 
+// place is the part of an address by which the bases of regions differ.
+func place(addr uint64) int { return int(addr>>39) & (places - 1) }
+
+const places = 512
+
 // entry returns the page table entry at addr, or nil.
 func (s *Space) entry(addr uint64) *pte {
-	for i := range s.regions {
-		r := &s.regions[i]
-		if n := (addr - r.base) >> pageShift; n < uint64(len(r.ptes)) {
-			return &r.ptes[n]
-		}
+	r := &s.regions[s.regionOf[place(addr)]]
+	if n := (addr - r.base) >> pageShift; n < uint64(len(r.ptes)) {
+		return &r.ptes[n]
 	}
 	if addr < UserEnd { // and in no region that NewAt put there
 		return s.userEntry(addr)
 	}
 	return nil
+}
+
+// edit is an entry of a region that was changed in place.
+type edit struct {
+	region Region
+	page   int
+}
+
+// edit returns the entry of the page at addr, of which there is one, for a change.
+func (s *Space) edit(addr uint64) *pte {
+	s.changes++
+	i := s.regionOf[place(addr)]
+	r := &s.regions[i]
+	n := (addr - r.base) >> pageShift
+	if n >= uint64(len(r.ptes)) {
+		return s.userEntry(addr)
+	}
+	s.edits = append(s.edits, edit{i, int(n)})
+	if r.ptes[n].prot&Exec != 0 {
+		s.recode()
+	}
+	return &r.ptes[n]
 }
 
 // Map appends n pages with memory behind them to a region and returns the
@@ -79,7 +101,7 @@ func (s *Space) MapPhysical(r Region, pa uint64, n int, prot Prot) uint64 {
 	fr := int32((pa - physicalBase) >> pageShift)
 	base := s.appendPages(r, count, func(uint64) pte {
 		fr++
-		return pte{frame: fr - 1, prot: prot}
+		return pte{frame: fr - 1, prot: prot | View}
 	})
 	return base + pa&(PageSize-1)
 }
@@ -89,7 +111,7 @@ func (s *Space) Unmap(addr uint64, n int) {
 	for i := range n {
 		at := addr + uint64(i)<<pageShift
 		if p := s.entry(at); p != nil && *p != (pte{frame: -1}) {
-			*p = pte{frame: -1}
+			*s.edit(at) = pte{frame: -1}
 			s.markUnmapped(at &^ (PageSize - 1))
 		}
 	}

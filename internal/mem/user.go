@@ -98,10 +98,14 @@ func (s *Space) userEntry(addr uint64) *pte {
 	return nil
 }
 
-func cloneProcesses(all [][]pte) [][]pte {
-	c := make([][]pte, len(all))
-	for i := range all {
-		c[i] = slices.Clone(all[i])
+// copyProcesses copies tables into to, which it returns.
+func copyProcesses(to, all [][]pte) [][]pte {
+	for len(to) < len(all) {
+		to = append(to, nil)
 	}
-	return c
+	to = to[:len(all)]
+	for i := range all {
+		to[i] = append(to[i][:0], all[i]...)
+	}
+	return to
 }

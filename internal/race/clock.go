@@ -4,8 +4,8 @@ package race
 // is ordered before the owner of the clock.
 type clock []uint32
 
-func (c clock) of(slot int) uint32 {
-	if slot < len(c) {
+func (c clock) of(slot int32) uint32 {
+	if int(slot) < len(c) {
 		return c[slot]
 	}
 	return 0
@@ -14,8 +14,9 @@ func (c clock) of(slot int) uint32 {
 // join makes the clock know everything that o knows.
 func (c *clock) join(o clock) {
 	c.grow(len(o))
+	mine := (*c)[:len(o)]
 	for i, t := range o {
-		(*c)[i] = max((*c)[i], t)
+		mine[i] = max(mine[i], t)
 	}
 }
 
@@ -27,7 +28,7 @@ func (c *clock) grow(n int) {
 
 // epoch is a time of one slot.
 type epoch struct {
-	slot int
+	slot int32
 	time uint32
 }
 

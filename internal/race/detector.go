@@ -1,17 +1,22 @@
 package race
 
-import "github.com/dirql/dirql/internal/kernel"
+import (
+	"github.com/dirql/dirql/internal/kernel"
+	"github.com/dirql/dirql/internal/mem"
+)
 
-// detector follows a run.
-type detector struct {
-	slots    []clock        // by number; each knows its own time
-	fixed    map[level]int  // slots of processors and levels
-	current  map[uint32]int // slot of each activation under way
-	objects  map[uint64]clock
-	levels   map[level]clock // as locks
-	released clock           // everything that was released
-	base     clock           // what everything knows: the last rest
-	memory   map[uint64]*cell
+// Detector looks for races in runs. The zero Detector can be used; what it has
+// allocated for one run it uses again for the next.
+type Detector struct {
+	records  []kernel.Record
+	slots    []clock // by number; each knows its own time
+	fixed    []int32 // slots of processors and levels; 0: none, else one more
+	current  []int32 // slot of each activation; 0: none, else one more
+	objects  mem.Table[clock]
+	levels   []clock // of processors and levels, as locks
+	released clock   // everything that was released
+	base     clock   // what everything knows: the last rest
+	memory   mem.Table[cell]
 	races    []Race
 	seen     map[seenPair]bool
 	told     map[seenPair]int // races of two instructions, wherever
@@ -37,15 +42,44 @@ type stale struct {
 	addr           uint64
 }
 
-// level is an IRQL of a processor.
-type level struct{ cpu, irql uint8 }
+// level numbers the IRQLs of processors.
+func level(cpu, irql uint8) int { return int(cpu)<<4 | int(irql&15) }
 
-func newDetector() *detector {
-	return &detector{fixed: map[level]int{}, current: map[uint32]int{}, objects: map[uint64]clock{}, levels: map[level]clock{},
-		memory: map[uint64]*cell{}, seen: map[seenPair]bool{}, told: map[seenPair]int{}, stale: map[stale]bool{}}
+// at returns element i of a list, which grows to have it.
+func at[T any](list *[]T, i int) *T {
+	for len(*list) <= i {
+		var zero T
+		if len(*list) < cap(*list) {
+			*list = (*list)[:len(*list)+1] // what it was before keeps its memory
+		} else {
+			*list = append(*list, zero)
+		}
+	}
+	return &(*list)[i]
 }
 
-func (d *detector) record(r *kernel.Record) {
+// reset forgets a run.
+func (d *Detector) reset() {
+	for _, list := range [][]clock{d.slots, d.levels} {
+		for i := range list {
+			list[i] = list[i][:0]
+		}
+	}
+	clear(d.fixed)
+	clear(d.current)
+	d.slots, d.released, d.base, d.races = d.slots[:0], d.released[:0], d.base[:0], nil
+	d.objects.Clear()
+	d.memory.Clear()
+	if d.seen == nil {
+		d.seen, d.told, d.stale = map[seenPair]bool{}, map[seenPair]int{}, map[stale]bool{}
+	}
+	clear(d.seen)
+	clear(d.told)
+	clear(d.stale)
+}
+
+func (d *Detector) record(i int) {
+	r := &d.records[i]
 	if r.Kind == kernel.RecordRest {
 		d.rest()
 		return
@@ -56,83 +90,90 @@ func (d *detector) record(r *kernel.Record) {
 	slot := d.slot(r)
 	switch r.Kind {
 	case kernel.RecordBegin:
-		d.begin(slot, r)
+		if r.IRQL >= kernel.DispatchLevel { // an ISR or DPC takes the lock that its processor and level are
+			d.slots[slot].join(*at(&d.levels, level(r.CPU, r.IRQL)))
+		}
 	case kernel.RecordEnd:
 		d.end(slot, r)
 	case kernel.RecordRaise:
 		for l := uint8(r.Addr) + 1; l <= r.IRQL; l++ {
-			d.slots[slot].join(d.levels[level{r.CPU, l}])
+			d.slots[slot].join(*at(&d.levels, level(r.CPU, l)))
 		}
 	case kernel.RecordLower:
 		for l := r.IRQL + 1; l <= uint8(r.Addr); l++ {
-			d.releaseLevel(slot, level{r.CPU, l})
+			d.releaseLevel(slot, r.CPU, l)
 		}
 		d.tick(slot)
 	case kernel.RecordRelease:
-		c := d.objects[r.Addr]
-		c.join(d.slots[slot])
-		d.objects[r.Addr] = c
+		d.release(slot, r.Addr)
 		d.released.join(d.slots[slot])
 		d.tick(slot)
 	case kernel.RecordAcquire:
-		d.slots[slot].join(d.objects[r.Addr])
+		d.acquire(slot, r.Addr)
 	case kernel.RecordAcquireAll:
 		d.slots[slot].join(d.released)
 	case kernel.RecordRead, kernel.RecordWrite, kernel.RecordLocked:
-		d.access(slot, r)
+		d.access(slot, i)
 	}
 }
 
 // slot returns the slot of the activation that a record is about.
-func (d *detector) slot(r *kernel.Record) int {
-	if s, ok := d.current[r.Activation]; ok {
-		return s
+func (d *Detector) slot(r *kernel.Record) int {
+	current := at(&d.current, int(r.Activation))
+	if *current != 0 {
+		return int(*current - 1)
 	}
 	serial := r.Kind == kernel.RecordBegin && r.IRQL >= kernel.DispatchLevel // an ISR or a DPC
-	l := level{r.CPU, r.IRQL}
-	s, known := d.fixed[l]
-	if !serial || !known {
+	fixed := at(&d.fixed, level(r.CPU, r.IRQL))
+	s := int(*fixed) - 1
+	if !serial || s < 0 {
 		s = len(d.slots)
-		d.slots = append(d.slots, nil)
-		d.slots[s].join(d.base)
-		d.slots[s].grow(s + 1)
-		d.slots[s][s] = 1
+		c := at(&d.slots, s)
+		*c = append((*c)[:0], d.base...)
+		c.grow(s + 1)
+		(*c)[s] = 1
 	}
 	if serial {
-		d.fixed[l] = s
+		*fixed = int32(s + 1)
 	}
-	d.current[r.Activation] = s
+	*current = int32(s + 1)
 	return s
 }
 
-// begin: an ISR or DPC takes the lock that its processor and level are.
-func (d *detector) begin(slot int, r *kernel.Record) {
+// end: see RecordBegin.
+func (d *Detector) end(slot int, r *kernel.Record) {
 	if r.IRQL >= kernel.DispatchLevel {
-		d.slots[slot].join(d.levels[level{r.CPU, r.IRQL}])
-	}
-}
-
-// end: see begin.
-func (d *detector) end(slot int, r *kernel.Record) {
-	if r.IRQL >= kernel.DispatchLevel {
-		d.releaseLevel(slot, level{r.CPU, r.IRQL})
+		d.releaseLevel(slot, r.CPU, r.IRQL)
 		d.tick(slot)
 	}
-	delete(d.current, r.Activation)
+	d.current[r.Activation] = 0
 }
 
-func (d *detector) releaseLevel(slot int, l level) {
-	c := d.levels[l]
+// release and acquire hand over what a slot knows, through an object.
+func (d *Detector) release(slot int, object uint64) {
+	c, fresh := d.objects.At(object)
+	if fresh {
+		*c = (*c)[:0]
+	}
 	c.join(d.slots[slot])
-	d.levels[l] = c
+}
+
+func (d *Detector) acquire(slot int, object uint64) {
+	if c := d.objects.Get(object); c != nil {
+		d.slots[slot].join(*c)
+	}
+}
+
+func (d *Detector) releaseLevel(slot int, cpu, irql uint8) {
+	at(&d.levels, level(cpu, irql)).join(d.slots[slot])
 }
 
 // tick begins a new time of a slot: what follows is not part of what was
 // released.
-func (d *detector) tick(slot int) { d.slots[slot][slot]++ }
+func (d *Detector) tick(slot int) { d.slots[slot][slot]++ }
 
 // rest orders everything so far before everything to come.
-func (d *detector) rest() {
+func (d *Detector) rest() {
 	for i := range d.slots {
 		d.base.join(d.slots[i])
 	}
@@ -143,32 +184,30 @@ func (d *detector) rest() {
 }
 
 // access checks an access to memory.
-func (d *detector) access(slot int, r *kernel.Record) {
+func (d *Detector) access(slot, i int) {
+	r := &d.records[i]
 	if r.Kind == kernel.RecordLocked { // orders what is before it with what is behind the next one
-		d.slots[slot].join(d.objects[r.Addr])
+		d.acquire(slot, r.Addr)
 	}
 	now := d.slots[slot]
-	a := access{epoch: epoch{slot, now.of(slot)}, record: r}
+	a := access{epoch: epoch{int32(slot), now[slot]}, record: int32(i)}
 	for at, left := r.Addr, uint64(r.Size); left > 0; {
 		n := min(8-at&7, left)
 		a.mask = uint8((1<<n - 1) << (at & 7))
-		c := d.memory[at>>3]
-		if c == nil {
-			c = &cell{}
-			d.memory[at>>3] = c
+		c, fresh := d.memory.At(at >> 3)
+		if fresh {
+			c.writes, c.reads = c.writes[:0], c.reads[:0]
 		}
-		c.touch(a, now, func(earlier *kernel.Record) { d.found(earlier, r) })
+		c.touch(d, a, now)
 		at, left = at+n, left-n
 	}
 	if r.Kind == kernel.RecordLocked {
-		c := d.objects[r.Addr]
-		c.join(d.slots[slot])
-		d.objects[r.Addr] = c
+		d.release(slot, r.Addr)
 		d.tick(slot)
 	}
 }
 
-func (d *detector) found(a, b *kernel.Record) {
+func (d *Detector) found(a, b *kernel.Record) {
 	r := Race{First: *a, Second: *b, OneProcessor: a.CPU == b.CPU && a.IRQL != b.IRQL}
 	r.Lost = r.OneProcessor && d.lost(a, b)
 	pair := seenPair{low: min(a.PC, b.PC), high: max(a.PC, b.PC), lost: r.Lost}
@@ -185,7 +224,7 @@ func (d *detector) found(a, b *kernel.Record) {
 // lost looks, on one processor, for a read, a write of what has interrupted it,
 // and then a write of who has read: what was read is old by then. An interlocked
 // operation, and one that is a single instruction, is not interrupted.
-func (d *detector) lost(a, b *kernel.Record) bool {
+func (d *Detector) lost(a, b *kernel.Record) bool {
 	switch addr := max(a.Addr, b.Addr); {
 	case a.IRQL < b.IRQL && a.Kind == kernel.RecordRead:
 		d.stale[stale{a.Activation, b.Activation, addr}] = true

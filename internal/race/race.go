@@ -25,13 +25,17 @@ type Race struct {
 	Lost bool
 }
 
+// Find returns the races of one run.
+func Find(records []kernel.Record) []Race { return new(Detector).Find(records) }
+
 // Find returns the races of a run, one for each pair of instructions and place,
 // in the order of their second accesses; of a pair that meets in many places
 // some.
-func Find(records []kernel.Record) []Race {
-	d := newDetector()
+func (d *Detector) Find(records []kernel.Record) []Race {
+	d.reset()
+	d.records = records
 	for i := range records {
-		d.record(&records[i])
+		d.record(i)
 	}
 	return d.races
 }

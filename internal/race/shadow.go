@@ -14,29 +14,31 @@ type cell struct {
 // access is an access to some bytes of a cell.
 type access struct {
 	epoch
+	record int32 // its number in Detector.records
 	mask   uint8 // which bytes
-	record *kernel.Record
 }
 
 // touch compares an access with what is remembered, tells about each one that
 // is not ordered before it, and remembers it.
-func (c *cell) touch(a access, now clock, race func(earlier *kernel.Record)) {
-	read := a.record.Kind == kernel.RecordRead
-	compare := func(list []access) {
-		for i := range list {
-			if o := &list[i]; o.mask&a.mask != 0 && !now.knows(o.epoch) && operation(o.record).Races(operation(a.record)) {
-				race(o.record)
-			}
-		}
-	}
-	compare(c.writes)
-	if read {
+func (c *cell) touch(d *Detector, a access, now clock) {
+	d.compare(c.writes, a, now)
+	if d.records[a.record].Kind == kernel.RecordRead {
 		c.reads = remember(c.reads, a, now)
 		return
 	}
-	compare(c.reads)
+	d.compare(c.reads, a, now)
 	c.writes = remember(c.writes, a, now)
 	c.reads = forget(c.reads, a.mask, now)
+}
+
+func (d *Detector) compare(list []access, a access, now clock) {
+	for i := range list {
+		if o := &list[i]; o.mask&a.mask != 0 && !now.knows(o.epoch) {
+			if earlier, r := &d.records[o.record], &d.records[a.record]; operation(earlier).Races(operation(r)) {
+				d.found(earlier, r)
+			}
+		}
+	}
 }
 
 // operation is an access in the form that says what races.
@@ -47,6 +49,10 @@ func operation(r *kernel.Record) choice.Operation {
 // remember adds an access and drops those that it makes needless: whatever
 // races with them races with it.
 func remember(list []access, a access, now clock) []access {
+	if len(list) == 1 && list[0].slot == a.slot && list[0].mask == a.mask {
+		list[0] = a // as most often
+		return list
+	}
 	return append(forget(list, a.mask, now), a)
 }
 

@@ -76,7 +76,8 @@ var layers = []layer{
 	{pkg: "drivers/rules", tests: []string{".", "device", "drivers/selftest"}},
 	{pkg: "drivers/connect", tests: []string{".", "device", "drivers/selftest"}},
 	{pkg: "drivers", imports: []string{".", "drivers/..."}}, // the list of them
-	{pkg: "cmd/dirql", imports: []string{".", "internal/explain", "internal/litmus", "internal/pe", "internal/report", "internal/trace", "drivers/..."}},
+	{pkg: "internal/bench", imports: with(base, ".", "internal/kernel", "internal/x86", "drivers/...")},
+	{pkg: "cmd/dirql", imports: []string{".", "internal/bench", "internal/explain", "internal/litmus", "internal/pe", "internal/report", "internal/trace", "drivers/..."}},
 
 	{pkg: "internal/tidy"},
 }

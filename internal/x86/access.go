@@ -48,6 +48,13 @@ type tlb [tlbSize]tlbEntry
 // invalidPage is an address that no access through entry i is near to.
 func invalidPage(i int) uint64 { return uint64(i^1) << pageShift }
 
+// maxLog is the largest number of accesses of one instruction.
+const maxLog = fxArea
+
+// nowhere is an address that no access is near to: it is not canonical, and TLBs
+// have only what can be accessed.
+const nowhere = 1 << 62
+
 // logEntry is an access of the present instruction that has happened.
 type logEntry struct {
 	addr  uint64
@@ -62,26 +69,49 @@ const (
 	logOperation
 )
 
-// forget empties the TLB: something else may have changed memory.
+// Numbers of the TLBs' first entries in CPU.fills.
+const (
+	fillRead = iota * tlbSize
+	fillWrite
+	fillPassRead
+	fillPassWrite
+)
+
+// forget empties the TLBs: something else may have changed memory.
 func (c *CPU) forget() {
 	for _, i := range c.fills[:c.nfills] {
-		if i < tlbSize {
-			c.rt[i].page = invalidPage(int(i))
-		} else {
-			c.wt[i-tlbSize].page = invalidPage(int(i - tlbSize))
+		switch n := i & tlbMask; i &^ tlbMask {
+		case fillRead:
+			c.rt[n].page = invalidPage(int(n))
+		case fillWrite:
+			c.wt[n].page = invalidPage(int(n))
+		case fillPassRead:
+			c.pass.r[n].page = invalidPage(int(n))
+		case fillPassWrite:
+			c.pass.w[n].page = invalidPage(int(n))
 		}
 	}
-	c.nfills = 0
-	c.copies = c.mem.Copies()
+	c.top.page, c.nfills = nowhere, 0
+	c.changes = c.mem.Changes()
 }
 
 func (c *CPU) fill(t *tlb, base uint8, addr uint64, data *[mem.PageSize]byte) {
+	c.filled(&t[addr>>pageShift&tlbMask], base, addr, data)
+}
+
+// filled makes an entry that of a page; not for pages of applications, which
+// are others when another process runs. It reports whether it did.
+func (c *CPU) filled(e *tlbEntry, base uint8, addr uint64, data *[mem.PageSize]byte) bool {
+	if mem.IsUser(addr) {
+		return false
+	}
 	i := addr >> pageShift & tlbMask
-	if t[i].page == invalidPage(int(i)) {
+	if e.page == invalidPage(int(i)) {
 		c.fills[c.nfills] = base + uint8(i)
 		c.nfills++
 	}
-	t[i] = tlbEntry{addr &^ (mem.PageSize - 1), data}
+	*e = tlbEntry{addr &^ (mem.PageSize - 1), data}
+	return true
 }
 
 // segmented is the address of an operand with a segment base or with 32-bit
@@ -125,9 +155,9 @@ func (c *CPU) done(addr uint64, size uint8) bool {
 // admit decides whether an access may happen now; if not, it stops. need is
 // what the page has to allow.
 func (c *CPU) admit(a Access, need mem.Access) bool {
-	c.noted = false
-	prot, f := c.mem.ProtFor(a.Addr, need)
-	prot = c.personal(a.Addr, prot)
+	c.noted, c.pass.now = false, false
+	plain, f := c.mem.ProtFor(a.Addr, need)
+	prot := c.personal(a.Addr, plain)
 	both := prot
 	last := a.Addr + uint64(a.Size) - 1
 	switch {
@@ -151,7 +181,9 @@ func (c *CPU) admit(a Access, need mem.Access) bool {
 		c.noted = true
 	case c.StopVisible && both&mem.Private == 0:
 		if !c.allowed && !c.atomic {
-			return c.halt(StopVisible, a, f)
+			if c.pass.now = c.passes(a, plain); !c.pass.now {
+				return c.halt(StopVisible, a, f)
+			}
 		}
 		c.noted = true
 	}
@@ -198,8 +230,12 @@ func (c *CPU) fetch(addr uint64, n int, need mem.Access) (v XMM) {
 	}
 	p, prot, _ := c.mem.PageFor(addr, mem.Load)
 	prot = c.personal(addr, prot)
-	if !c.noted && !c.special(prot) && need == mem.Load {
-		c.fill(&c.rt, 0, addr, p)
+	switch {
+	case need != mem.Load:
+	case !c.noted && !c.special(prot):
+		c.fill(&c.rt, fillRead, addr, p)
+	case c.pass.now && prot&mem.Pageable == 0:
+		c.keep(&c.pass.r, fillPassRead, addr, p)
 	}
 	return peek(p, addr&(mem.PageSize-1), n)
 }
@@ -243,6 +279,20 @@ func peek(p *[mem.PageSize]byte, off uint64, n int) (v XMM) {
 	return v
 }
 
+// poke stores n bytes.
+func poke(p *[mem.PageSize]byte, off uint64, n uint8, v uint64) {
+	switch n {
+	case 1:
+		p[off] = uint8(v)
+	case 2:
+		le.PutUint16(p[off:], uint16(v))
+	case 4:
+		le.PutUint32(p[off:], uint32(v))
+	default:
+		le.PutUint64(p[off:], v)
+	}
+}
+
 // write does a store that the TLB does not know.
 func (c *CPU) write(a Access) bool {
 	if _, ok := c.replay(a.Addr, a.Size, logStore); ok {
@@ -258,38 +308,70 @@ func (c *CPU) write(a Access) bool {
 		c.logAt = c.logN
 	}
 	if c.codeOK {
-		c.code.epoch++
-		c.epoch = c.code.epoch
+		c.epoch = c.code.now(c.StopPageable)
 	}
 	return true
 }
 
 // deposit writes memory that can be written.
 func (c *CPU) deposit(addr uint64, n int, v XMM) {
-	var b [16]byte
-	le.PutUint64(b[:], v.Lo)
-	le.PutUint64(b[8:], v.Hi)
 	if c.mem.Hashing() || addr&(mem.PageSize-1)+uint64(n) > mem.PageSize {
+		var b [16]byte
+		le.PutUint64(b[:], v.Lo)
+		le.PutUint64(b[8:], v.Hi)
 		c.mem.Write(addr, b[:n])
-	} else {
-		p, prot, _ := c.mem.PageFor(addr, mem.Store)
-		prot = c.personal(addr, prot)
-		copy(p[addr&(mem.PageSize-1):], b[:n])
-		if c.mem.Copies() == c.copies && !c.noted && !c.special(prot) && prot&mem.Exec == 0 {
-			c.fill(&c.wt, tlbSize, addr, p)
+		if c.mem.Changes() != c.changes {
+			c.forget()
 		}
+		return
 	}
-	if c.mem.Copies() != c.copies {
-		c.forget() // a page has other bytes now, under each of its addresses
+	codes := c.mem.Codes()
+	p, prot, _ := c.mem.PageFor(addr, mem.Store)
+	if c.mem.Changes() != c.changes {
+		c.forget() // the page has other bytes now, under each of its addresses
+	}
+	prot = c.personal(addr, prot)
+	if off := addr & (mem.PageSize - 1); n == 16 {
+		poke(p, off, 8, v.Lo)
+		poke(p, off+8, 8, v.Hi)
+	} else {
+		poke(p, off, uint8(n), v.Lo)
+	}
+	switch {
+	case prot&(mem.Exec|mem.Pageable) != 0 || c.mem.Codes() != codes:
+	case !c.noted && !c.special(prot):
+		c.fill(&c.wt, fillWrite, addr, p)
+	case c.pass.now:
+		c.keep(&c.pass.w, fillPassWrite, addr, p)
 	}
 }
 
-func (c *CPU) load(ea uint64, n uint8) (uint64, bool) {
-	v, ok := c.read(Access{Addr: ea, Size: n}, mem.Load)
-	return v.Lo, ok
+// pushTo and popFrom are store and load at the top of the stack. Its page is
+// remembered where it is in the TLB for stores.
+
+func (c *CPU) pushTo(b *block, op *operation, ea uint64, n uint8, v uint64) bool {
+	e := &c.wt[ea>>pageShift&tlbMask]
+	if ea-e.page > mem.PageSize-uint64(n) {
+		return c.store(b, op, ea, n, v)
+	}
+	poke(e.data, ea-e.page, n, v)
+	c.top = *e
+	return true
 }
 
-func (c *CPU) load16(ea uint64) (XMM, bool) {
+func (c *CPU) popFrom(b *block, op *operation, ea uint64) (uint64, bool) {
+	i := ea >> pageShift & tlbMask
+	if e := &c.wt[i]; ea-e.page <= mem.PageSize-8 {
+		c.top = *e
+		return peek(e.data, ea-e.page, 8).Lo, true
+	}
+	if e := &c.rt[i]; ea-e.page <= mem.PageSize-8 {
+		return peek(e.data, ea-e.page, 8).Lo, true
+	}
+	return c.load(b, op, ea, 8)
+}
+
+func (c *CPU) loadX(ea uint64) (XMM, bool) {
 	if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-16 {
 		o := ea - e.page
 		return XMM{le.Uint64(e.data[o:]), le.Uint64(e.data[o+8:])}, true
@@ -297,11 +379,7 @@ func (c *CPU) load16(ea uint64) (XMM, bool) {
 	return c.read(Access{Addr: ea, Size: 16}, mem.Load)
 }
 
-func (c *CPU) store(ea uint64, n uint8, v uint64) bool {
-	return c.write(Access{Addr: ea, Size: n, Kind: Write, Value: XMM{Lo: v}})
-}
-
-func (c *CPU) store16(ea uint64, v XMM) bool {
+func (c *CPU) storeX(ea uint64, v XMM) bool {
 	if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-16 {
 		o := ea - e.page
 		le.PutUint64(e.data[o:], v.Lo)
@@ -313,12 +391,7 @@ func (c *CPU) store16(ea uint64, v XMM) bool {
 
 // rmwLoad is the first half of a read-modify-write: the page has to be
 // writable. With LOCK it is all of the access.
-func (c *CPU) rmwLoad(op *operation, ea uint64, n uint8) (uint64, bool) {
-	v, ok := c.rmwLoad16(op, ea, n)
-	return v.Lo, ok
-}
-
-func (c *CPU) rmwLoad16(op *operation, ea uint64, n uint8) (XMM, bool) {
+func (c *CPU) rmwLoad(op *operation, ea uint64, n uint8) (XMM, bool) {
 	a := Access{Addr: ea, Size: n, Kind: Read, Half: true}
 	if op.lock {
 		a.Kind, a.Half = ReadWrite, false
@@ -331,11 +404,7 @@ func (c *CPU) rmwLoad16(op *operation, ea uint64, n uint8) (XMM, bool) {
 
 // rmwStore is the second half. It does not fail when LOCK is given and the
 // first half was done by the processor.
-func (c *CPU) rmwStore(op *operation, ea uint64, n uint8, v uint64) bool {
-	return c.rmwStore16(op, ea, n, XMM{Lo: v})
-}
-
-func (c *CPU) rmwStore16(op *operation, ea uint64, n uint8, v XMM) bool {
+func (c *CPU) rmwStore(op *operation, ea uint64, n uint8, v XMM) bool {
 	ok := c.write(Access{Addr: ea, Size: n, Kind: Write, Half: !op.lock, Value: v})
 	c.atomic = false
 	return ok
@@ -367,7 +436,8 @@ func (c *CPU) updateRM(op *operation, r, high uint8) (uint64, bool) {
 		if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-uint64(op.size) {
 			return peek(e.data, ea-e.page, int(op.size)).Lo, true
 		}
-		return c.rmwLoad(op, ea, op.size)
+		v, ok := c.rmwLoad(op, ea, op.size)
+		return v.Lo, ok
 	}
 	return c.R[r] >> (high & 63) & mask(op.size), true
 }
@@ -375,7 +445,7 @@ func (c *CPU) updateRM(op *operation, r, high uint8) (uint64, bool) {
 // finishRM writes the result of a read-modify-write that updateRM began.
 func (c *CPU) finishRM(op *operation, r, high uint8, v uint64) bool {
 	if op.mem {
-		return c.rmwStore(op, c.address(op), op.size, v&mask(op.size))
+		return c.rmwStore(op, c.address(op), op.size, XMM{Lo: v & mask(op.size)})
 	}
 	c.setReg(r, high, op.size, v)
 	return true
@@ -386,26 +456,17 @@ func (c *CPU) get(ea uint64, n uint8) (uint64, bool) {
 	if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-uint64(n) {
 		return peek(e.data, ea-e.page, int(n)).Lo, true
 	}
-	return c.load(ea, n)
+	v, ok := c.read(Access{Addr: ea, Size: n}, mem.Load)
+	return v.Lo, ok
 }
 
 // put stores n bytes.
 func (c *CPU) put(ea uint64, n uint8, v uint64) bool {
 	if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= mem.PageSize-uint64(n) {
-		o := ea - e.page
-		switch n {
-		case 1:
-			e.data[o] = uint8(v)
-		case 2:
-			le.PutUint16(e.data[o:], uint16(v))
-		case 4:
-			le.PutUint32(e.data[o:], uint32(v))
-		default:
-			le.PutUint64(e.data[o:], v)
-		}
+		poke(e.data, ea-e.page, n, v)
 		return true
 	}
-	return c.store(ea, n, v&mask(n))
+	return c.write(Access{Addr: ea, Size: n, Kind: Write, Value: XMM{Lo: v & mask(n)}})
 }
 
 // setReg writes n bytes of a register (SDM volume 1, 3.4.1.1).

@@ -7,10 +7,11 @@ import (
 )
 
 // Basic blocks of pre-decoded instructions. A block is valid as long as its
-// bytes are in memory: they are compared at the first use in each Run, and
-// again after the processor has written to an executable page. (A write to code
-// through another address of the page is seen by the next Run.) Blocks end with
-// a jump, before a page boundary, or after maxBlock instructions.
+// bytes are in memory: they are compared at the first use after something has
+// written to memory that code was fetched from, or has changed what is mapped
+// there. (A write to code through another address of the page is seen by the next
+// Run.) Blocks end with a jump, before a page boundary, or after maxBlock
+// instructions.
 
 const (
 	maxBlock  = 32
@@ -39,12 +40,14 @@ type operation struct {
 // block is a run of instructions.
 type block struct {
 	pc    uint64
-	n     uint64 // instructions
+	n     uint64     // instructions
+	first *operation // of ops
+	seen  uint64     // epoch in which the bytes were last compared
 	ops   []operation
-	seen  uint64    // epoch in which the bytes were last compared
 	next  [2]uint64 // where it goes on: behind it, or where it jumps to
 	link  [2]*block
 	code  []byte
+	plain uint16   // what its last operation but one was before fuse, 0: the same
 	parts []*block // the first instructions of it: see prefix
 }
 
@@ -53,11 +56,20 @@ type Code struct {
 	mem    *mem.Space
 	blocks map[uint64]*block
 	cache  [cacheMask + 1]*block
-	epoch  uint64
 }
 
 // NewCode returns an empty cache for the code in a memory.
 func NewCode(m *mem.Space) *Code { return &Code{mem: m, blocks: map[uint64]*block{}} }
+
+// now returns the present epoch. Pageable code cannot be executed at every IRQL:
+// what was seen with stopPageable off is not seen with it on.
+func (d *Code) now(stopPageable bool) uint64 {
+	epoch := 2 + d.mem.Codes()<<1
+	if stopPageable {
+		epoch |= 1
+	}
+	return epoch
+}
 
 // Blocks returns the number of blocks in the cache.
 func (d *Code) Blocks() int { return len(d.blocks) }
@@ -143,6 +155,9 @@ func (c *CPU) check(b *block, page *[mem.PageSize]byte) (bool, *block) {
 // follow finds the block at RIP and links it as successor k of b. It returns
 // nil if Run has to go on: something stopped, or the budget does not suffice.
 func (c *CPU) follow(b *block, k int) *block {
+	if c.left == 0 && c.RIP-c.TrapBase >= c.TrapEnd-c.TrapBase {
+		return nil // as most often when one instruction is executed
+	}
 	next := c.enter(c.RIP)
 	if next == nil {
 		return nil
@@ -173,7 +188,11 @@ func (b *block) prefix(k uint64) *block {
 	}
 	p := &block{pc: b.pc, n: k, ops: make([]operation, i+1)}
 	copy(p.ops, b.ops[:i])
+	if b.plain != 0 && i == len(b.ops)-1 {
+		p.ops[i-1].code = b.plain
+	}
 	p.ops[i] = operation{code: oNext}
+	p.first = &p.ops[0]
 	p.next[0] = b.pc + uint64(b.ops[i].at)
 	b.parts[k] = p
 	return p
@@ -215,8 +234,25 @@ func (c *CPU) buildCrossing(b *block, code []byte) *block {
 func (b *block) finish(code []byte) {
 	b.next[0] = b.pc + uint64(len(code))
 	b.code = append([]byte(nil), code...)
-	if last := &b.ops[len(b.ops)-1]; last.code != oStop {
+	b.fuse()
+	if last := &b.ops[len(b.ops)-1]; last.code != oStop && last.code != oJccI64 {
 		b.ops = append(b.ops, operation{code: oNext, at: uint16(len(code)), num: uint8(b.n)})
+	}
+	b.first = &b.ops[0]
+}
+
+// fuse lets the operation in front of a conditional jump do both. It stays one
+// of two instructions: what cuts the block between them puts it back.
+func (b *block) fuse() {
+	n := len(b.ops)
+	if n < 2 || b.ops[n-1].code != oJccI64 {
+		return
+	}
+	op, jump := &b.ops[n-2], &b.ops[n-1]
+	if op.code < firstCold {
+		if code := jumps[op.code][jump.cc>>1]; code != 0 {
+			b.plain, op.code, op.cc = op.code, code, jump.cc
+		}
 	}
 }
 
@@ -246,6 +282,9 @@ func (b *block) add(in *Inst, err error, at int) bool {
 		op.base, op.idx, op.sc, op.disp = regAddress, regZero, 0, 0
 	}
 	op.code = r.code(in)
+	if op.idx == regZero && op.code < firstCold && direct[op.code] != 0 {
+		op.code = direct[op.code]
+	}
 	in.implicit(&op)
 	if r.attrs&endsBlock != 0 {
 		op.jumps = op.code >= firstCold

@@ -168,7 +168,8 @@ type CPU struct {
 	mem     *mem.Space
 	code    *Code
 	epoch   uint64 // blocks seen in this epoch are valid
-	left    uint64 // instructions that Run may still execute
+	limit   uint64 // of Run
+	left    uint64 // instructions that it may still execute
 	fp      fpu    // of the present floating-point instruction
 	stop    Stop
 	last    Stop // what Run returned
@@ -179,13 +180,16 @@ type CPU struct {
 	atomic  bool // the load half of the present locked access has happened
 
 	// Accesses of the present instruction that have happened already.
-	log         [fxArea]logEntry
+	log         [maxLog]logEntry
 	logN, logAt int
 
-	rt, wt tlb
-	fills  [2 * tlbSize]uint8 // entries of rt and (tlbSize +) wt that are in use
-	nfills int
-	copies int // mem.Space.Copies when they were filled
+	rt, wt  tlb
+	top     tlbEntry // one of wt: the page at the top of the stack
+	pass    passing
+	fills   [4 * tlbSize]uint8 // entries of the TLBs that are in use
+	nfills  int
+	changes uint64 // mem.Space.Changes when they were filled
+	shared  bool   // StopVisible when they were filled
 }
 
 // New returns a processor on a memory, with the code cache of its own.
@@ -196,8 +200,11 @@ func New(m *mem.Space) *CPU { return NewShared(NewCode(m)) }
 func NewShared(code *Code) *CPU {
 	c := &CPU{mem: code.mem, code: code, CR0: 0x80050033, CR4: 0x00000668}
 	c.Reset()
+	c.top.page = nowhere
 	for i := range tlbSize {
-		c.rt[i].page, c.wt[i].page = invalidPage(i), invalidPage(i)
+		for _, e := range []*tlbEntry{&c.rt[i], &c.wt[i], &c.pass.r[i].tlbEntry, &c.pass.w[i].tlbEntry} {
+			e.page = invalidPage(i)
+		}
 	}
 	return c
 }
@@ -349,10 +356,12 @@ func (c *CPU) Run(limit uint64) Stop {
 }
 
 func (c *CPU) begin(limit uint64) {
-	c.left, c.stop = limit, stopNone
-	c.code.epoch++
-	c.epoch = c.code.epoch
-	c.forget()
+	c.limit, c.left, c.stop, c.pass.n = limit, limit, stopNone, 0
+	c.epoch = c.code.now(c.StopPageable)
+	if c.changes != c.mem.Changes() || c.shared != c.StopVisible {
+		c.forget()
+		c.shared = c.StopVisible
+	}
 }
 
 // step executes the one instruction at RIP, of which accesses may have
@@ -363,10 +372,10 @@ func (c *CPU) step() {
 	if b == nil {
 		return
 	}
-	rest := c.left - 1
-	c.left, c.logAt = 0, 0
+	rest, pass := c.left-1, c.pass.end
+	c.left, c.logAt, c.pass.end = 0, 0, 0
 	c.exec(b.prefix(1))
-	c.left += rest
+	c.left, c.pass.end = c.left+rest, pass
 	switch c.stop {
 	case StopLimit: // one iteration of a REP: there is more, but nothing is half done
 		c.stop = stopNone

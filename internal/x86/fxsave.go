@@ -20,7 +20,7 @@ func (c *CPU) doFxsave(_ *block, op *operation) bool {
 	area := [fxArea]XMM{{Lo: fxControl}, {Hi: fxMXCSR | uint64(c.MXCSR)}}
 	copy(area[10:], c.X[:])
 	for i, v := range area {
-		if !c.store16(ea+16*uint64(i), v) {
+		if !c.storeX(ea+16*uint64(i), v) {
 			return false
 		}
 	}
@@ -36,7 +36,7 @@ func (c *CPU) doFxrstor(b *block, op *operation) bool {
 	var area [fxArea]XMM
 	for i := range area {
 		var ok bool
-		if area[i], ok = c.load16(ea + 16*uint64(i)); !ok {
+		if area[i], ok = c.loadX(ea + 16*uint64(i)); !ok {
 			return false
 		}
 	}

@@ -508,7 +508,7 @@ func (c *CPU) doCmpxchg16b(_ *block, op *operation) bool {
 
 func (c *CPU) exchangePair(op *operation, expected, replacement XMM) bool {
 	ea := c.address(op)
-	old, ok := c.rmwLoad16(op, ea, op.size)
+	old, ok := c.rmwLoad(op, ea, op.size)
 	if !ok {
 		return false
 	}
@@ -516,7 +516,7 @@ func (c *CPU) exchangePair(op *operation, expected, replacement XMM) bool {
 	if !equal {
 		replacement = old
 	}
-	if !c.rmwStore16(op, ea, op.size, replacement) {
+	if !c.rmwStore(op, ea, op.size, replacement) {
 		return false
 	}
 	v := c.status() &^ flagZ

@@ -13,7 +13,7 @@ func (c *CPU) readX(op *operation) (XMM, bool) {
 		if op.aligned && ea&15 != 0 {
 			return XMM{}, c.raise(GeneralProtection)
 		}
-		return c.load16(ea)
+		return c.loadX(ea)
 	}
 	v, ok := c.get(ea, op.size)
 	return XMM{Lo: v}, ok

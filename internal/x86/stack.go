@@ -166,6 +166,7 @@ func (c *CPU) target(b *block, op *operation) bool {
 		}
 	}
 	c.RIP = to
+	c.commit()
 	return true
 }
 

@@ -95,7 +95,7 @@ func (s *stringCompare) result() (r uint64) {
 func (c *CPU) compareStrings(op *operation, length uint8) (s stringCompare, r uint64, ok bool) {
 	y := c.X[op.b&15]
 	if op.mem {
-		if y, ok = c.load16(c.address(op)); !ok {
+		if y, ok = c.loadX(c.address(op)); !ok {
 			return s, 0, false
 		}
 	}

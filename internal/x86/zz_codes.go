@@ -236,9 +236,13 @@ const (
 	oLeaRM16
 	oLeaRM32
 	oLeaRM64
+	oXchgMR8
 	oXchgRR16
+	oXchgMR16
 	oXchgRR32
+	oXchgMR32
 	oXchgRR64
+	oXchgMR64
 	oCmovccRR16
 	oCmovccRM16
 	oCmovccRR32
@@ -341,6 +345,430 @@ const (
 	oMovapsXX64
 	oMovapsXM64
 	oMovapsMX64
+	oAddMR8Base
+	oAddMR16Base
+	oAddMR32Base
+	oAddMR64Base
+	oAddRM8Base
+	oAddRM16Base
+	oAddRM32Base
+	oAddRM64Base
+	oAddMI8Base
+	oAddMI16Base
+	oAddMI32Base
+	oAddMI64Base
+	oOrMR8Base
+	oOrMR16Base
+	oOrMR32Base
+	oOrMR64Base
+	oOrRM8Base
+	oOrRM16Base
+	oOrRM32Base
+	oOrRM64Base
+	oOrMI8Base
+	oOrMI16Base
+	oOrMI32Base
+	oOrMI64Base
+	oAdcMR8Base
+	oAdcMR16Base
+	oAdcMR32Base
+	oAdcMR64Base
+	oAdcRM8Base
+	oAdcRM16Base
+	oAdcRM32Base
+	oAdcRM64Base
+	oAdcMI8Base
+	oAdcMI16Base
+	oAdcMI32Base
+	oAdcMI64Base
+	oSbbMR8Base
+	oSbbMR16Base
+	oSbbMR32Base
+	oSbbMR64Base
+	oSbbRM8Base
+	oSbbRM16Base
+	oSbbRM32Base
+	oSbbRM64Base
+	oSbbMI8Base
+	oSbbMI16Base
+	oSbbMI32Base
+	oSbbMI64Base
+	oAndMR8Base
+	oAndMR16Base
+	oAndMR32Base
+	oAndMR64Base
+	oAndRM8Base
+	oAndRM16Base
+	oAndRM32Base
+	oAndRM64Base
+	oAndMI8Base
+	oAndMI16Base
+	oAndMI32Base
+	oAndMI64Base
+	oSubMR8Base
+	oSubMR16Base
+	oSubMR32Base
+	oSubMR64Base
+	oSubRM8Base
+	oSubRM16Base
+	oSubRM32Base
+	oSubRM64Base
+	oSubMI8Base
+	oSubMI16Base
+	oSubMI32Base
+	oSubMI64Base
+	oXorMR8Base
+	oXorMR16Base
+	oXorMR32Base
+	oXorMR64Base
+	oXorRM8Base
+	oXorRM16Base
+	oXorRM32Base
+	oXorRM64Base
+	oXorMI8Base
+	oXorMI16Base
+	oXorMI32Base
+	oXorMI64Base
+	oCmpMR8Base
+	oCmpMR16Base
+	oCmpMR32Base
+	oCmpMR64Base
+	oCmpRM8Base
+	oCmpRM16Base
+	oCmpRM32Base
+	oCmpRM64Base
+	oCmpMI8Base
+	oCmpMI16Base
+	oCmpMI32Base
+	oCmpMI64Base
+	oMovMR8Base
+	oMovMR16Base
+	oMovMR32Base
+	oMovMR64Base
+	oMovRM8Base
+	oMovRM16Base
+	oMovRM32Base
+	oMovRM64Base
+	oMovMI8Base
+	oMovMI16Base
+	oMovMI32Base
+	oMovMI64Base
+	oMovzxbRM16Base
+	oMovzxbRM32Base
+	oMovzxbRM64Base
+	oMovzxwRM16Base
+	oMovzxwRM32Base
+	oMovzxwRM64Base
+	oMovsxbRM16Base
+	oMovsxbRM32Base
+	oMovsxbRM64Base
+	oMovsxwRM16Base
+	oMovsxwRM32Base
+	oMovsxwRM64Base
+	oMovsxdRM16Base
+	oMovsxdRM32Base
+	oMovsxdRM64Base
+	oLeaRM16Base
+	oLeaRM32Base
+	oLeaRM64Base
+	oXchgMR8Base
+	oXchgMR16Base
+	oXchgMR32Base
+	oXchgMR64Base
+	oCmovccRM16Base
+	oCmovccRM32Base
+	oCmovccRM64Base
+	oSetccM8Base
+	oTestMR8Base
+	oTestMR16Base
+	oTestMR32Base
+	oTestMR64Base
+	oTestMI8Base
+	oTestMI16Base
+	oTestMI32Base
+	oTestMI64Base
+	oNotM8Base
+	oNotM16Base
+	oNotM32Base
+	oNotM64Base
+	oNegM8Base
+	oNegM16Base
+	oNegM32Base
+	oNegM64Base
+	oIncM8Base
+	oIncM16Base
+	oIncM32Base
+	oIncM64Base
+	oDecM8Base
+	oDecM16Base
+	oDecM32Base
+	oDecM64Base
+	oImul2RM32Base
+	oImul2RM64Base
+	oImul3RMI32Base
+	oImul3RMI64Base
+	oMovupsXM64Base
+	oMovupsMX64Base
+	oMovapsXM64Base
+	oMovapsMX64Base
+	oAddRR8J4
+	oAddRR8J8
+	oAddRR32J4
+	oAddRR32J8
+	oAddRR64J4
+	oAddRR64J8
+	oAddRI8J4
+	oAddRI8J8
+	oAddRI32J4
+	oAddRI32J8
+	oAddRI64J4
+	oAddRI64J8
+	oAndRR8J4
+	oAndRR8J8
+	oAndRR8J12
+	oAndRR8J14
+	oAndRR32J4
+	oAndRR32J8
+	oAndRR32J12
+	oAndRR32J14
+	oAndRR64J4
+	oAndRR64J8
+	oAndRR64J12
+	oAndRR64J14
+	oAndRI8J4
+	oAndRI8J8
+	oAndRI8J12
+	oAndRI8J14
+	oAndRI32J4
+	oAndRI32J8
+	oAndRI32J12
+	oAndRI32J14
+	oAndRI64J4
+	oAndRI64J8
+	oAndRI64J12
+	oAndRI64J14
+	oSubRR8J2
+	oSubRR8J4
+	oSubRR8J6
+	oSubRR8J8
+	oSubRR8J12
+	oSubRR8J14
+	oSubRR32J2
+	oSubRR32J4
+	oSubRR32J6
+	oSubRR32J8
+	oSubRR32J12
+	oSubRR32J14
+	oSubRR64J2
+	oSubRR64J4
+	oSubRR64J6
+	oSubRR64J8
+	oSubRR64J12
+	oSubRR64J14
+	oSubRI8J2
+	oSubRI8J4
+	oSubRI8J6
+	oSubRI8J8
+	oSubRI8J12
+	oSubRI8J14
+	oSubRI32J2
+	oSubRI32J4
+	oSubRI32J6
+	oSubRI32J8
+	oSubRI32J12
+	oSubRI32J14
+	oSubRI64J2
+	oSubRI64J4
+	oSubRI64J6
+	oSubRI64J8
+	oSubRI64J12
+	oSubRI64J14
+	oCmpRR8J2
+	oCmpRR8J4
+	oCmpRR8J6
+	oCmpRR8J8
+	oCmpRR8J12
+	oCmpRR8J14
+	oCmpRR32J2
+	oCmpRR32J4
+	oCmpRR32J6
+	oCmpRR32J8
+	oCmpRR32J12
+	oCmpRR32J14
+	oCmpRR64J2
+	oCmpRR64J4
+	oCmpRR64J6
+	oCmpRR64J8
+	oCmpRR64J12
+	oCmpRR64J14
+	oCmpRI8J2
+	oCmpRI8J4
+	oCmpRI8J6
+	oCmpRI8J8
+	oCmpRI8J12
+	oCmpRI8J14
+	oCmpRI32J2
+	oCmpRI32J4
+	oCmpRI32J6
+	oCmpRI32J8
+	oCmpRI32J12
+	oCmpRI32J14
+	oCmpRI64J2
+	oCmpRI64J4
+	oCmpRI64J6
+	oCmpRI64J8
+	oCmpRI64J12
+	oCmpRI64J14
+	oTestRR8J4
+	oTestRR8J8
+	oTestRR8J12
+	oTestRR8J14
+	oTestRR32J4
+	oTestRR32J8
+	oTestRR32J12
+	oTestRR32J14
+	oTestRR64J4
+	oTestRR64J8
+	oTestRR64J12
+	oTestRR64J14
+	oTestRI8J4
+	oTestRI8J8
+	oTestRI8J12
+	oTestRI8J14
+	oTestRI32J4
+	oTestRI32J8
+	oTestRI32J12
+	oTestRI32J14
+	oTestRI64J4
+	oTestRI64J8
+	oTestRI64J12
+	oTestRI64J14
+	oIncR8J4
+	oIncR8J8
+	oIncR32J4
+	oIncR32J8
+	oIncR64J4
+	oIncR64J8
+	oDecR8J4
+	oDecR8J8
+	oDecR32J4
+	oDecR32J8
+	oDecR64J4
+	oDecR64J8
+	oAddRM8BaseJ4
+	oAddRM8BaseJ8
+	oAddRM32BaseJ4
+	oAddRM32BaseJ8
+	oAddRM64BaseJ4
+	oAddRM64BaseJ8
+	oAndRM8BaseJ4
+	oAndRM8BaseJ8
+	oAndRM8BaseJ12
+	oAndRM8BaseJ14
+	oAndRM32BaseJ4
+	oAndRM32BaseJ8
+	oAndRM32BaseJ12
+	oAndRM32BaseJ14
+	oAndRM64BaseJ4
+	oAndRM64BaseJ8
+	oAndRM64BaseJ12
+	oAndRM64BaseJ14
+	oSubRM8BaseJ2
+	oSubRM8BaseJ4
+	oSubRM8BaseJ6
+	oSubRM8BaseJ8
+	oSubRM8BaseJ12
+	oSubRM8BaseJ14
+	oSubRM32BaseJ2
+	oSubRM32BaseJ4
+	oSubRM32BaseJ6
+	oSubRM32BaseJ8
+	oSubRM32BaseJ12
+	oSubRM32BaseJ14
+	oSubRM64BaseJ2
+	oSubRM64BaseJ4
+	oSubRM64BaseJ6
+	oSubRM64BaseJ8
+	oSubRM64BaseJ12
+	oSubRM64BaseJ14
+	oCmpMR8BaseJ2
+	oCmpMR8BaseJ4
+	oCmpMR8BaseJ6
+	oCmpMR8BaseJ8
+	oCmpMR8BaseJ12
+	oCmpMR8BaseJ14
+	oCmpMR32BaseJ2
+	oCmpMR32BaseJ4
+	oCmpMR32BaseJ6
+	oCmpMR32BaseJ8
+	oCmpMR32BaseJ12
+	oCmpMR32BaseJ14
+	oCmpMR64BaseJ2
+	oCmpMR64BaseJ4
+	oCmpMR64BaseJ6
+	oCmpMR64BaseJ8
+	oCmpMR64BaseJ12
+	oCmpMR64BaseJ14
+	oCmpRM8BaseJ2
+	oCmpRM8BaseJ4
+	oCmpRM8BaseJ6
+	oCmpRM8BaseJ8
+	oCmpRM8BaseJ12
+	oCmpRM8BaseJ14
+	oCmpRM32BaseJ2
+	oCmpRM32BaseJ4
+	oCmpRM32BaseJ6
+	oCmpRM32BaseJ8
+	oCmpRM32BaseJ12
+	oCmpRM32BaseJ14
+	oCmpRM64BaseJ2
+	oCmpRM64BaseJ4
+	oCmpRM64BaseJ6
+	oCmpRM64BaseJ8
+	oCmpRM64BaseJ12
+	oCmpRM64BaseJ14
+	oCmpMI8BaseJ2
+	oCmpMI8BaseJ4
+	oCmpMI8BaseJ6
+	oCmpMI8BaseJ8
+	oCmpMI8BaseJ12
+	oCmpMI8BaseJ14
+	oCmpMI32BaseJ2
+	oCmpMI32BaseJ4
+	oCmpMI32BaseJ6
+	oCmpMI32BaseJ8
+	oCmpMI32BaseJ12
+	oCmpMI32BaseJ14
+	oCmpMI64BaseJ2
+	oCmpMI64BaseJ4
+	oCmpMI64BaseJ6
+	oCmpMI64BaseJ8
+	oCmpMI64BaseJ12
+	oCmpMI64BaseJ14
+	oTestMR8BaseJ4
+	oTestMR8BaseJ8
+	oTestMR8BaseJ12
+	oTestMR8BaseJ14
+	oTestMR32BaseJ4
+	oTestMR32BaseJ8
+	oTestMR32BaseJ12
+	oTestMR32BaseJ14
+	oTestMR64BaseJ4
+	oTestMR64BaseJ8
+	oTestMR64BaseJ12
+	oTestMR64BaseJ14
+	oTestMI8BaseJ4
+	oTestMI8BaseJ8
+	oTestMI8BaseJ12
+	oTestMI8BaseJ14
+	oTestMI32BaseJ4
+	oTestMI32BaseJ8
+	oTestMI32BaseJ12
+	oTestMI32BaseJ14
+	oTestMI64BaseJ4
+	oTestMI64BaseJ8
+	oTestMI64BaseJ12
+	oTestMI64BaseJ14
 	firstCold
 )
 
@@ -676,3 +1104,238 @@ const (
 	xXgetbv
 	xXlat
 )
+
+// direct has the operations for addresses without an index.
+var direct = [firstCold]uint16{
+	oAddMR8:     oAddMR8Base,
+	oAddMR16:    oAddMR16Base,
+	oAddMR32:    oAddMR32Base,
+	oAddMR64:    oAddMR64Base,
+	oAddRM8:     oAddRM8Base,
+	oAddRM16:    oAddRM16Base,
+	oAddRM32:    oAddRM32Base,
+	oAddRM64:    oAddRM64Base,
+	oAddMI8:     oAddMI8Base,
+	oAddMI16:    oAddMI16Base,
+	oAddMI32:    oAddMI32Base,
+	oAddMI64:    oAddMI64Base,
+	oOrMR8:      oOrMR8Base,
+	oOrMR16:     oOrMR16Base,
+	oOrMR32:     oOrMR32Base,
+	oOrMR64:     oOrMR64Base,
+	oOrRM8:      oOrRM8Base,
+	oOrRM16:     oOrRM16Base,
+	oOrRM32:     oOrRM32Base,
+	oOrRM64:     oOrRM64Base,
+	oOrMI8:      oOrMI8Base,
+	oOrMI16:     oOrMI16Base,
+	oOrMI32:     oOrMI32Base,
+	oOrMI64:     oOrMI64Base,
+	oAdcMR8:     oAdcMR8Base,
+	oAdcMR16:    oAdcMR16Base,
+	oAdcMR32:    oAdcMR32Base,
+	oAdcMR64:    oAdcMR64Base,
+	oAdcRM8:     oAdcRM8Base,
+	oAdcRM16:    oAdcRM16Base,
+	oAdcRM32:    oAdcRM32Base,
+	oAdcRM64:    oAdcRM64Base,
+	oAdcMI8:     oAdcMI8Base,
+	oAdcMI16:    oAdcMI16Base,
+	oAdcMI32:    oAdcMI32Base,
+	oAdcMI64:    oAdcMI64Base,
+	oSbbMR8:     oSbbMR8Base,
+	oSbbMR16:    oSbbMR16Base,
+	oSbbMR32:    oSbbMR32Base,
+	oSbbMR64:    oSbbMR64Base,
+	oSbbRM8:     oSbbRM8Base,
+	oSbbRM16:    oSbbRM16Base,
+	oSbbRM32:    oSbbRM32Base,
+	oSbbRM64:    oSbbRM64Base,
+	oSbbMI8:     oSbbMI8Base,
+	oSbbMI16:    oSbbMI16Base,
+	oSbbMI32:    oSbbMI32Base,
+	oSbbMI64:    oSbbMI64Base,
+	oAndMR8:     oAndMR8Base,
+	oAndMR16:    oAndMR16Base,
+	oAndMR32:    oAndMR32Base,
+	oAndMR64:    oAndMR64Base,
+	oAndRM8:     oAndRM8Base,
+	oAndRM16:    oAndRM16Base,
+	oAndRM32:    oAndRM32Base,
+	oAndRM64:    oAndRM64Base,
+	oAndMI8:     oAndMI8Base,
+	oAndMI16:    oAndMI16Base,
+	oAndMI32:    oAndMI32Base,
+	oAndMI64:    oAndMI64Base,
+	oSubMR8:     oSubMR8Base,
+	oSubMR16:    oSubMR16Base,
+	oSubMR32:    oSubMR32Base,
+	oSubMR64:    oSubMR64Base,
+	oSubRM8:     oSubRM8Base,
+	oSubRM16:    oSubRM16Base,
+	oSubRM32:    oSubRM32Base,
+	oSubRM64:    oSubRM64Base,
+	oSubMI8:     oSubMI8Base,
+	oSubMI16:    oSubMI16Base,
+	oSubMI32:    oSubMI32Base,
+	oSubMI64:    oSubMI64Base,
+	oXorMR8:     oXorMR8Base,
+	oXorMR16:    oXorMR16Base,
+	oXorMR32:    oXorMR32Base,
+	oXorMR64:    oXorMR64Base,
+	oXorRM8:     oXorRM8Base,
+	oXorRM16:    oXorRM16Base,
+	oXorRM32:    oXorRM32Base,
+	oXorRM64:    oXorRM64Base,
+	oXorMI8:     oXorMI8Base,
+	oXorMI16:    oXorMI16Base,
+	oXorMI32:    oXorMI32Base,
+	oXorMI64:    oXorMI64Base,
+	oCmpMR8:     oCmpMR8Base,
+	oCmpMR16:    oCmpMR16Base,
+	oCmpMR32:    oCmpMR32Base,
+	oCmpMR64:    oCmpMR64Base,
+	oCmpRM8:     oCmpRM8Base,
+	oCmpRM16:    oCmpRM16Base,
+	oCmpRM32:    oCmpRM32Base,
+	oCmpRM64:    oCmpRM64Base,
+	oCmpMI8:     oCmpMI8Base,
+	oCmpMI16:    oCmpMI16Base,
+	oCmpMI32:    oCmpMI32Base,
+	oCmpMI64:    oCmpMI64Base,
+	oMovMR8:     oMovMR8Base,
+	oMovMR16:    oMovMR16Base,
+	oMovMR32:    oMovMR32Base,
+	oMovMR64:    oMovMR64Base,
+	oMovRM8:     oMovRM8Base,
+	oMovRM16:    oMovRM16Base,
+	oMovRM32:    oMovRM32Base,
+	oMovRM64:    oMovRM64Base,
+	oMovMI8:     oMovMI8Base,
+	oMovMI16:    oMovMI16Base,
+	oMovMI32:    oMovMI32Base,
+	oMovMI64:    oMovMI64Base,
+	oMovzxbRM16: oMovzxbRM16Base,
+	oMovzxbRM32: oMovzxbRM32Base,
+	oMovzxbRM64: oMovzxbRM64Base,
+	oMovzxwRM16: oMovzxwRM16Base,
+	oMovzxwRM32: oMovzxwRM32Base,
+	oMovzxwRM64: oMovzxwRM64Base,
+	oMovsxbRM16: oMovsxbRM16Base,
+	oMovsxbRM32: oMovsxbRM32Base,
+	oMovsxbRM64: oMovsxbRM64Base,
+	oMovsxwRM16: oMovsxwRM16Base,
+	oMovsxwRM32: oMovsxwRM32Base,
+	oMovsxwRM64: oMovsxwRM64Base,
+	oMovsxdRM16: oMovsxdRM16Base,
+	oMovsxdRM32: oMovsxdRM32Base,
+	oMovsxdRM64: oMovsxdRM64Base,
+	oLeaRM16:    oLeaRM16Base,
+	oLeaRM32:    oLeaRM32Base,
+	oLeaRM64:    oLeaRM64Base,
+	oXchgMR8:    oXchgMR8Base,
+	oXchgMR16:   oXchgMR16Base,
+	oXchgMR32:   oXchgMR32Base,
+	oXchgMR64:   oXchgMR64Base,
+	oCmovccRM16: oCmovccRM16Base,
+	oCmovccRM32: oCmovccRM32Base,
+	oCmovccRM64: oCmovccRM64Base,
+	oSetccM8:    oSetccM8Base,
+	oTestMR8:    oTestMR8Base,
+	oTestMR16:   oTestMR16Base,
+	oTestMR32:   oTestMR32Base,
+	oTestMR64:   oTestMR64Base,
+	oTestMI8:    oTestMI8Base,
+	oTestMI16:   oTestMI16Base,
+	oTestMI32:   oTestMI32Base,
+	oTestMI64:   oTestMI64Base,
+	oNotM8:      oNotM8Base,
+	oNotM16:     oNotM16Base,
+	oNotM32:     oNotM32Base,
+	oNotM64:     oNotM64Base,
+	oNegM8:      oNegM8Base,
+	oNegM16:     oNegM16Base,
+	oNegM32:     oNegM32Base,
+	oNegM64:     oNegM64Base,
+	oIncM8:      oIncM8Base,
+	oIncM16:     oIncM16Base,
+	oIncM32:     oIncM32Base,
+	oIncM64:     oIncM64Base,
+	oDecM8:      oDecM8Base,
+	oDecM16:     oDecM16Base,
+	oDecM32:     oDecM32Base,
+	oDecM64:     oDecM64Base,
+	oImul2RM32:  oImul2RM32Base,
+	oImul2RM64:  oImul2RM64Base,
+	oImul3RMI32: oImul3RMI32Base,
+	oImul3RMI64: oImul3RMI64Base,
+	oMovupsXM64: oMovupsXM64Base,
+	oMovupsMX64: oMovupsMX64Base,
+	oMovapsXM64: oMovapsXM64Base,
+	oMovapsMX64: oMovapsMX64Base,
+}
+
+// jumps has the operations that are also the conditional jump behind, by half the
+// number of the condition.
+var jumps = [firstCold][8]uint16{
+	oAddRR8:       {2: oAddRR8J4, 4: oAddRR8J8},
+	oAddRR32:      {2: oAddRR32J4, 4: oAddRR32J8},
+	oAddRR64:      {2: oAddRR64J4, 4: oAddRR64J8},
+	oAddRI8:       {2: oAddRI8J4, 4: oAddRI8J8},
+	oAddRI32:      {2: oAddRI32J4, 4: oAddRI32J8},
+	oAddRI64:      {2: oAddRI64J4, 4: oAddRI64J8},
+	oAndRR8:       {2: oAndRR8J4, 4: oAndRR8J8, 6: oAndRR8J12, 7: oAndRR8J14},
+	oAndRR32:      {2: oAndRR32J4, 4: oAndRR32J8, 6: oAndRR32J12, 7: oAndRR32J14},
+	oAndRR64:      {2: oAndRR64J4, 4: oAndRR64J8, 6: oAndRR64J12, 7: oAndRR64J14},
+	oAndRI8:       {2: oAndRI8J4, 4: oAndRI8J8, 6: oAndRI8J12, 7: oAndRI8J14},
+	oAndRI32:      {2: oAndRI32J4, 4: oAndRI32J8, 6: oAndRI32J12, 7: oAndRI32J14},
+	oAndRI64:      {2: oAndRI64J4, 4: oAndRI64J8, 6: oAndRI64J12, 7: oAndRI64J14},
+	oSubRR8:       {1: oSubRR8J2, 2: oSubRR8J4, 3: oSubRR8J6, 4: oSubRR8J8, 6: oSubRR8J12, 7: oSubRR8J14},
+	oSubRR32:      {1: oSubRR32J2, 2: oSubRR32J4, 3: oSubRR32J6, 4: oSubRR32J8, 6: oSubRR32J12, 7: oSubRR32J14},
+	oSubRR64:      {1: oSubRR64J2, 2: oSubRR64J4, 3: oSubRR64J6, 4: oSubRR64J8, 6: oSubRR64J12, 7: oSubRR64J14},
+	oSubRI8:       {1: oSubRI8J2, 2: oSubRI8J4, 3: oSubRI8J6, 4: oSubRI8J8, 6: oSubRI8J12, 7: oSubRI8J14},
+	oSubRI32:      {1: oSubRI32J2, 2: oSubRI32J4, 3: oSubRI32J6, 4: oSubRI32J8, 6: oSubRI32J12, 7: oSubRI32J14},
+	oSubRI64:      {1: oSubRI64J2, 2: oSubRI64J4, 3: oSubRI64J6, 4: oSubRI64J8, 6: oSubRI64J12, 7: oSubRI64J14},
+	oCmpRR8:       {1: oCmpRR8J2, 2: oCmpRR8J4, 3: oCmpRR8J6, 4: oCmpRR8J8, 6: oCmpRR8J12, 7: oCmpRR8J14},
+	oCmpRR32:      {1: oCmpRR32J2, 2: oCmpRR32J4, 3: oCmpRR32J6, 4: oCmpRR32J8, 6: oCmpRR32J12, 7: oCmpRR32J14},
+	oCmpRR64:      {1: oCmpRR64J2, 2: oCmpRR64J4, 3: oCmpRR64J6, 4: oCmpRR64J8, 6: oCmpRR64J12, 7: oCmpRR64J14},
+	oCmpRI8:       {1: oCmpRI8J2, 2: oCmpRI8J4, 3: oCmpRI8J6, 4: oCmpRI8J8, 6: oCmpRI8J12, 7: oCmpRI8J14},
+	oCmpRI32:      {1: oCmpRI32J2, 2: oCmpRI32J4, 3: oCmpRI32J6, 4: oCmpRI32J8, 6: oCmpRI32J12, 7: oCmpRI32J14},
+	oCmpRI64:      {1: oCmpRI64J2, 2: oCmpRI64J4, 3: oCmpRI64J6, 4: oCmpRI64J8, 6: oCmpRI64J12, 7: oCmpRI64J14},
+	oTestRR8:      {2: oTestRR8J4, 4: oTestRR8J8, 6: oTestRR8J12, 7: oTestRR8J14},
+	oTestRR32:     {2: oTestRR32J4, 4: oTestRR32J8, 6: oTestRR32J12, 7: oTestRR32J14},
+	oTestRR64:     {2: oTestRR64J4, 4: oTestRR64J8, 6: oTestRR64J12, 7: oTestRR64J14},
+	oTestRI8:      {2: oTestRI8J4, 4: oTestRI8J8, 6: oTestRI8J12, 7: oTestRI8J14},
+	oTestRI32:     {2: oTestRI32J4, 4: oTestRI32J8, 6: oTestRI32J12, 7: oTestRI32J14},
+	oTestRI64:     {2: oTestRI64J4, 4: oTestRI64J8, 6: oTestRI64J12, 7: oTestRI64J14},
+	oIncR8:        {2: oIncR8J4, 4: oIncR8J8},
+	oIncR32:       {2: oIncR32J4, 4: oIncR32J8},
+	oIncR64:       {2: oIncR64J4, 4: oIncR64J8},
+	oDecR8:        {2: oDecR8J4, 4: oDecR8J8},
+	oDecR32:       {2: oDecR32J4, 4: oDecR32J8},
+	oDecR64:       {2: oDecR64J4, 4: oDecR64J8},
+	oAddRM8Base:   {2: oAddRM8BaseJ4, 4: oAddRM8BaseJ8},
+	oAddRM32Base:  {2: oAddRM32BaseJ4, 4: oAddRM32BaseJ8},
+	oAddRM64Base:  {2: oAddRM64BaseJ4, 4: oAddRM64BaseJ8},
+	oAndRM8Base:   {2: oAndRM8BaseJ4, 4: oAndRM8BaseJ8, 6: oAndRM8BaseJ12, 7: oAndRM8BaseJ14},
+	oAndRM32Base:  {2: oAndRM32BaseJ4, 4: oAndRM32BaseJ8, 6: oAndRM32BaseJ12, 7: oAndRM32BaseJ14},
+	oAndRM64Base:  {2: oAndRM64BaseJ4, 4: oAndRM64BaseJ8, 6: oAndRM64BaseJ12, 7: oAndRM64BaseJ14},
+	oSubRM8Base:   {1: oSubRM8BaseJ2, 2: oSubRM8BaseJ4, 3: oSubRM8BaseJ6, 4: oSubRM8BaseJ8, 6: oSubRM8BaseJ12, 7: oSubRM8BaseJ14},
+	oSubRM32Base:  {1: oSubRM32BaseJ2, 2: oSubRM32BaseJ4, 3: oSubRM32BaseJ6, 4: oSubRM32BaseJ8, 6: oSubRM32BaseJ12, 7: oSubRM32BaseJ14},
+	oSubRM64Base:  {1: oSubRM64BaseJ2, 2: oSubRM64BaseJ4, 3: oSubRM64BaseJ6, 4: oSubRM64BaseJ8, 6: oSubRM64BaseJ12, 7: oSubRM64BaseJ14},
+	oCmpMR8Base:   {1: oCmpMR8BaseJ2, 2: oCmpMR8BaseJ4, 3: oCmpMR8BaseJ6, 4: oCmpMR8BaseJ8, 6: oCmpMR8BaseJ12, 7: oCmpMR8BaseJ14},
+	oCmpMR32Base:  {1: oCmpMR32BaseJ2, 2: oCmpMR32BaseJ4, 3: oCmpMR32BaseJ6, 4: oCmpMR32BaseJ8, 6: oCmpMR32BaseJ12, 7: oCmpMR32BaseJ14},
+	oCmpMR64Base:  {1: oCmpMR64BaseJ2, 2: oCmpMR64BaseJ4, 3: oCmpMR64BaseJ6, 4: oCmpMR64BaseJ8, 6: oCmpMR64BaseJ12, 7: oCmpMR64BaseJ14},
+	oCmpRM8Base:   {1: oCmpRM8BaseJ2, 2: oCmpRM8BaseJ4, 3: oCmpRM8BaseJ6, 4: oCmpRM8BaseJ8, 6: oCmpRM8BaseJ12, 7: oCmpRM8BaseJ14},
+	oCmpRM32Base:  {1: oCmpRM32BaseJ2, 2: oCmpRM32BaseJ4, 3: oCmpRM32BaseJ6, 4: oCmpRM32BaseJ8, 6: oCmpRM32BaseJ12, 7: oCmpRM32BaseJ14},
+	oCmpRM64Base:  {1: oCmpRM64BaseJ2, 2: oCmpRM64BaseJ4, 3: oCmpRM64BaseJ6, 4: oCmpRM64BaseJ8, 6: oCmpRM64BaseJ12, 7: oCmpRM64BaseJ14},
+	oCmpMI8Base:   {1: oCmpMI8BaseJ2, 2: oCmpMI8BaseJ4, 3: oCmpMI8BaseJ6, 4: oCmpMI8BaseJ8, 6: oCmpMI8BaseJ12, 7: oCmpMI8BaseJ14},
+	oCmpMI32Base:  {1: oCmpMI32BaseJ2, 2: oCmpMI32BaseJ4, 3: oCmpMI32BaseJ6, 4: oCmpMI32BaseJ8, 6: oCmpMI32BaseJ12, 7: oCmpMI32BaseJ14},
+	oCmpMI64Base:  {1: oCmpMI64BaseJ2, 2: oCmpMI64BaseJ4, 3: oCmpMI64BaseJ6, 4: oCmpMI64BaseJ8, 6: oCmpMI64BaseJ12, 7: oCmpMI64BaseJ14},
+	oTestMR8Base:  {2: oTestMR8BaseJ4, 4: oTestMR8BaseJ8, 6: oTestMR8BaseJ12, 7: oTestMR8BaseJ14},
+	oTestMR32Base: {2: oTestMR32BaseJ4, 4: oTestMR32BaseJ8, 6: oTestMR32BaseJ12, 7: oTestMR32BaseJ14},
+	oTestMR64Base: {2: oTestMR64BaseJ4, 4: oTestMR64BaseJ8, 6: oTestMR64BaseJ12, 7: oTestMR64BaseJ14},
+	oTestMI8Base:  {2: oTestMI8BaseJ4, 4: oTestMI8BaseJ8, 6: oTestMI8BaseJ12, 7: oTestMI8BaseJ14},
+	oTestMI32Base: {2: oTestMI32BaseJ4, 4: oTestMI32BaseJ8, 6: oTestMI32BaseJ12, 7: oTestMI32BaseJ14},
+	oTestMI64Base: {2: oTestMI64BaseJ4, 4: oTestMI64BaseJ8, 6: oTestMI64BaseJ12, 7: oTestMI64BaseJ14},
+}

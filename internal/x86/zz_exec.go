@@ -2,9 +2,14 @@
 
 package x86
 
-import "encoding/binary"
+import (
+	"encoding/binary"
+	"unsafe"
+)
 
 var le = binary.LittleEndian
+
+const operationSize = unsafe.Sizeof(operation{})
 
 // exec runs block b and what follows it, until something stops or the block
 // that comes next has to be looked up by Run: then RIP says where to go on, and
@@ -12,14 +17,11 @@ var le = binary.LittleEndian
 func (c *CPU) exec(b *block) {
 	R := &c.R
 	var ok bool
-	var op *operation
 	var next *block
-	k, i := 0, 0
-	ops := b.ops
+	k := 0
+	op := b.first
 loop:
 	for {
-		op = &ops[i]
-		i++
 		switch op.code {
 		case oNext:
 			k = 0
@@ -39,18 +41,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := uint64(int64(int8(x + y)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -64,18 +70,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := uint64(int64(int16(x + y)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -89,18 +100,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := uint64(int64(int32(x + y)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -114,27 +132,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x + y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
 		case oAddRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -144,9 +176,12 @@ loop:
 		case oAddRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -156,9 +191,12 @@ loop:
 		case oAddRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -168,9 +206,12 @@ loop:
 		case oAddRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -205,18 +246,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := uint64(int64(int8(x + y)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -224,18 +269,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := uint64(int64(int16(x + y)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -243,18 +293,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := uint64(int64(int32(x + y)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -262,18 +319,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x + y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -287,18 +355,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := x | y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -312,18 +384,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := x | y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -337,18 +414,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := x | y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -362,27 +446,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x | y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
 		case oOrRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -392,9 +490,12 @@ loop:
 		case oOrRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -404,9 +505,12 @@ loop:
 		case oOrRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -416,9 +520,12 @@ loop:
 		case oOrRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -453,18 +560,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := x | y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -472,18 +583,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := x | y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -491,18 +607,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := x | y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -510,18 +633,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x | y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -535,18 +669,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := uint64(int64(int8(x + y + c.carry())))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -560,18 +698,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := uint64(int64(int16(x + y + c.carry())))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -585,18 +728,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := uint64(int64(int32(x + y + c.carry())))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -610,27 +760,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x + y + c.carry()
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
 		case oAdcRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -640,9 +804,12 @@ loop:
 		case oAdcRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -652,9 +819,12 @@ loop:
 		case oAdcRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -664,9 +834,12 @@ loop:
 		case oAdcRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -701,18 +874,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := uint64(int64(int8(x + y + c.carry())))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -720,18 +897,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := uint64(int64(int16(x + y + c.carry())))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -739,18 +921,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := uint64(int64(int32(x + y + c.carry())))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -758,18 +947,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x + y + c.carry()
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
@@ -783,18 +983,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := uint64(int64(int8(x - y - c.carry())))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -808,18 +1012,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := uint64(int64(int16(x - y - c.carry())))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -833,18 +1042,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := uint64(int64(int32(x - y - c.carry())))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -858,27 +1074,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x - y - c.carry()
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
 		case oSbbRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -888,9 +1118,12 @@ loop:
 		case oSbbRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -900,9 +1133,12 @@ loop:
 		case oSbbRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -912,9 +1148,12 @@ loop:
 		case oSbbRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -949,18 +1188,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := uint64(int64(int8(x - y - c.carry())))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -968,18 +1211,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := uint64(int64(int16(x - y - c.carry())))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -987,18 +1235,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := uint64(int64(int32(x - y - c.carry())))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1006,18 +1261,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x - y - c.carry()
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
@@ -1031,18 +1297,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := x & y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1056,18 +1326,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := x & y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1081,18 +1356,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := x & y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1106,27 +1388,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x & y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
 		case oAndRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -1136,9 +1432,12 @@ loop:
 		case oAndRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -1148,9 +1447,12 @@ loop:
 		case oAndRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -1160,9 +1462,12 @@ loop:
 		case oAndRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -1197,18 +1502,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := x & y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1216,18 +1525,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := x & y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1235,18 +1549,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := x & y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1254,18 +1575,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x & y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1279,18 +1611,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := uint64(int64(int8(x - y)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1304,18 +1640,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := uint64(int64(int16(x - y)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1329,18 +1670,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := uint64(int64(int32(x - y)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1354,27 +1702,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x - y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
 		case oSubRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -1384,9 +1746,12 @@ loop:
 		case oSubRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -1396,9 +1761,12 @@ loop:
 		case oSubRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -1408,9 +1776,12 @@ loop:
 		case oSubRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -1445,18 +1816,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := uint64(int64(int8(x - y)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1464,18 +1839,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := uint64(int64(int16(x - y)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1483,18 +1863,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := uint64(int64(int32(x - y)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1502,18 +1889,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x - y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
@@ -1527,18 +1925,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
 			r := x ^ y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1552,18 +1954,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := uint64(int64(int16(R[op.b])))
 			r := x ^ y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1577,18 +1984,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := uint64(int64(int32(R[op.b])))
 			r := x ^ y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1602,27 +2016,41 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := R[op.b]
 			r := x ^ y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
 		case oXorRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -1632,9 +2060,12 @@ loop:
 		case oXorRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -1644,9 +2075,12 @@ loop:
 		case oXorRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -1656,9 +2090,12 @@ loop:
 		case oXorRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -1693,18 +2130,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			y := op.imm
 			r := x ^ y
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1712,18 +2153,23 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			y := op.imm
 			r := x ^ y
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1731,18 +2177,25 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			y := op.imm
 			r := x ^ y
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1750,18 +2203,29 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			y := op.imm
 			r := x ^ y
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fr, c.fk = r, flagsLogic
@@ -1773,9 +2237,12 @@ loop:
 		case oCmpMR8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -1790,9 +2257,12 @@ loop:
 		case oCmpMR16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -1807,9 +2277,12 @@ loop:
 		case oCmpMR32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -1824,9 +2297,12 @@ loop:
 		case oCmpMR64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -1836,9 +2312,12 @@ loop:
 		case oCmpRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
@@ -1847,9 +2326,12 @@ loop:
 		case oCmpRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
@@ -1858,9 +2340,12 @@ loop:
 		case oCmpRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -1869,9 +2354,12 @@ loop:
 		case oCmpRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -1900,9 +2388,12 @@ loop:
 		case oCmpMI8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -1912,9 +2403,12 @@ loop:
 		case oCmpMI16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -1924,9 +2418,12 @@ loop:
 		case oCmpMI32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -1936,9 +2433,12 @@ loop:
 		case oCmpMI64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -2089,71 +2589,110 @@ loop:
 			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(R[op.b]>>(op.hb&63)))<<(op.ha&63)
 		case oMovMR8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				e.data[ea-e.page] = uint8(R[op.b] >> (op.hb & 63))
-			} else if !c.store(ea, 1, uint64(uint8(R[op.b]>>(op.hb&63)))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b] >> (op.hb & 63)
+				p[0] = byte(v >> 0)
+			} else if !c.store8(b, op, ea, uint64(uint8(R[op.b]>>(op.hb&63)))) {
 				goto fault
 			}
 		case oMovRR16:
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(R[op.b]))
 		case oMovMR16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				le.PutUint16(e.data[ea-e.page:], uint16(R[op.b]))
-			} else if !c.store(ea, 2, uint64(uint16(R[op.b]))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.store16(b, op, ea, uint64(uint16(R[op.b]))) {
 				goto fault
 			}
 		case oMovRR32:
 			R[op.a] = uint64(uint32(R[op.b]))
 		case oMovMR32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				le.PutUint32(e.data[ea-e.page:], uint32(R[op.b]))
-			} else if !c.store(ea, 4, uint64(uint32(R[op.b]))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.store32(b, op, ea, uint64(uint32(R[op.b]))) {
 				goto fault
 			}
 		case oMovRR64:
 			R[op.a] = R[op.b]
 		case oMovMR64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				le.PutUint64(e.data[ea-e.page:], R[op.b])
-			} else if !c.store(ea, 8, R[op.b]) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.store64(b, op, ea, R[op.b]) {
 				goto fault
 			}
 		case oMovRM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(m))<<(op.ha&63)
 		case oMovRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(m))
 		case oMovRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(m))
 		case oMovRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = m
@@ -2167,30 +2706,57 @@ loop:
 			R[op.a] = op.imm
 		case oMovMI8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				e.data[ea-e.page] = uint8(op.imm)
-			} else if !c.store(ea, 1, uint64(uint8(op.imm))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+			} else if !c.store8(b, op, ea, uint64(uint8(op.imm))) {
 				goto fault
 			}
 		case oMovMI16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				le.PutUint16(e.data[ea-e.page:], uint16(op.imm))
-			} else if !c.store(ea, 2, uint64(uint16(op.imm))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.store16(b, op, ea, uint64(uint16(op.imm))) {
 				goto fault
 			}
 		case oMovMI32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				le.PutUint32(e.data[ea-e.page:], uint32(op.imm))
-			} else if !c.store(ea, 4, uint64(uint32(op.imm))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.store32(b, op, ea, uint64(uint32(op.imm))) {
 				goto fault
 			}
 		case oMovMI64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				le.PutUint64(e.data[ea-e.page:], op.imm)
-			} else if !c.store(ea, 8, op.imm) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.store64(b, op, ea, op.imm) {
 				goto fault
 			}
 		case oMovzxbRR16:
@@ -2198,9 +2764,12 @@ loop:
 		case oMovzxbRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(uint8(m))))
@@ -2209,9 +2778,12 @@ loop:
 		case oMovzxbRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(uint8(m))))
@@ -2220,9 +2792,12 @@ loop:
 		case oMovzxbRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint8(m))
@@ -2231,9 +2806,12 @@ loop:
 		case oMovzxwRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(uint16(m))))
@@ -2242,9 +2820,12 @@ loop:
 		case oMovzxwRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(uint16(m))))
@@ -2253,9 +2834,12 @@ loop:
 		case oMovzxwRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint16(m))
@@ -2264,9 +2848,12 @@ loop:
 		case oMovsxbRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int8(m)))))
@@ -2275,9 +2862,12 @@ loop:
 		case oMovsxbRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(int64(int8(m)))))
@@ -2286,9 +2876,12 @@ loop:
 		case oMovsxbRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(int64(int8(m)))
@@ -2297,9 +2890,12 @@ loop:
 		case oMovsxwRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int16(m)))))
@@ -2308,9 +2904,12 @@ loop:
 		case oMovsxwRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(int64(int16(m)))))
@@ -2319,9 +2918,12 @@ loop:
 		case oMovsxwRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(int64(int16(m)))
@@ -2330,9 +2932,12 @@ loop:
 		case oMovsxdRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int32(m)))))
@@ -2341,9 +2946,12 @@ loop:
 		case oMovsxdRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(uint32(uint64(int64(int32(m)))))
@@ -2352,9 +2960,12 @@ loop:
 		case oMovsxdRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			R[op.a] = uint64(int64(int32(m)))
@@ -2367,17 +2978,116 @@ loop:
 		case oLeaRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			R[op.a] = ea
+		case oXchgMR8:
+			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := R[op.b] >> (op.hb & 63)
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			R[op.b] = R[op.b]&^(0xFF<<(op.hb&63)) | uint64(uint8(x))<<(op.hb&63)
 		case oXchgRR16:
 			x, y := R[op.a], R[op.b]
 			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(y))
+			R[op.b] = R[op.b]&^0xFFFF | uint64(uint16(x))
+		case oXchgMR16:
+			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := R[op.b]
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
 			R[op.b] = R[op.b]&^0xFFFF | uint64(uint16(x))
 		case oXchgRR32:
 			x, y := R[op.a], R[op.b]
 			R[op.a] = uint64(uint32(y))
 			R[op.b] = uint64(uint32(x))
+		case oXchgMR32:
+			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := R[op.b]
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			R[op.b] = uint64(uint32(x))
 		case oXchgRR64:
 			x, y := R[op.a], R[op.b]
 			R[op.a] = y
+			R[op.b] = x
+		case oXchgMR64:
+			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := R[op.b]
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
 			R[op.b] = x
 		case oCmovccRR16:
 			m := R[op.b]
@@ -2388,9 +3098,12 @@ loop:
 		case oCmovccRM16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			if !c.cond(op.cc) {
@@ -2406,9 +3119,12 @@ loop:
 		case oCmovccRM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			if !c.cond(op.cc) {
@@ -2424,9 +3140,12 @@ loop:
 		case oCmovccRM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			if !c.cond(op.cc) {
@@ -2439,9 +3158,13 @@ loop:
 		case oSetccM8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			v := c.condValue(op.cc)
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				e.data[ea-e.page] = uint8(v)
-			} else if !c.store(ea, 1, uint64(uint8(v))) {
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := v
+				p[0] = byte(v >> 0)
+			} else if !c.store8(b, op, ea, uint64(uint8(v))) {
 				goto fault
 			}
 		case oCbwR16:
@@ -2458,42 +3181,77 @@ loop:
 			R[RDX] = uint64(int64(R[RAX]) >> 63)
 		case oPushR16:
 			ea := R[RSP] - 2
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				le.PutUint16(e.data[ea-e.page:], uint16(R[op.a]))
-			} else if !c.store(ea, 2, uint64(uint16(R[op.a]))) {
+			e := &c.top
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.a]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.pushTo(b, op, ea, 2, uint64(uint16(R[op.a]))) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPushR64:
 			ea := R[RSP] - 8
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				le.PutUint64(e.data[ea-e.page:], R[op.a])
-			} else if !c.store(ea, 8, R[op.a]) {
+			e := &c.top
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.a]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.pushTo(b, op, ea, 8, R[op.a]) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPushI16:
 			ea := R[RSP] - 2
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				le.PutUint16(e.data[ea-e.page:], uint16(op.imm))
-			} else if !c.store(ea, 2, uint64(uint16(op.imm))) {
+			e := &c.top
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.pushTo(b, op, ea, 2, uint64(uint16(op.imm))) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPushI64:
 			ea := R[RSP] - 8
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				le.PutUint64(e.data[ea-e.page:], op.imm)
-			} else if !c.store(ea, 8, op.imm) {
+			e := &c.top
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.pushTo(b, op, ea, 8, op.imm) {
 				goto fault
 			}
 			R[RSP] = ea
 		case oPopR64:
 			ea := R[RSP]
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.top
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.popFrom(b, op, ea); !ok {
 				goto fault
 			}
 			R[RSP] = ea + 8
@@ -2506,9 +3264,12 @@ loop:
 		case oTestMR8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -2523,9 +3284,12 @@ loop:
 		case oTestMR16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -2540,9 +3304,12 @@ loop:
 		case oTestMR32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -2557,9 +3324,12 @@ loop:
 		case oTestMR64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -2589,9 +3359,12 @@ loop:
 		case oTestMI8:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4095 {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.load(ea, 1); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
@@ -2601,9 +3374,12 @@ loop:
 		case oTestMI16:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4094 {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 2); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
@@ -2613,9 +3389,12 @@ loop:
 		case oTestMI32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
@@ -2625,9 +3404,12 @@ loop:
 		case oTestMI64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
@@ -2642,17 +3424,21 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			r := uint64(int64(int8(^x)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 		case oNotR16:
@@ -2663,17 +3449,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			r := uint64(int64(int16(^x)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 		case oNotR32:
@@ -2684,17 +3475,24 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			r := uint64(int64(int32(^x)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 		case oNotR64:
@@ -2705,17 +3503,28 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			r := ^x
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 		case oNegR8:
@@ -2727,17 +3536,21 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			r := uint64(int64(int8(-x)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -2750,17 +3563,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			r := uint64(int64(int16(-x)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -2773,17 +3591,24 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			r := uint64(int64(int32(-x)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -2796,17 +3621,28 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			r := -x
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
@@ -2820,17 +3656,21 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			r := uint64(int64(int8(x + 1)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2845,17 +3685,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			r := uint64(int64(int16(x + 1)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2870,17 +3715,24 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			r := uint64(int64(int32(x + 1)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2895,17 +3747,28 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			r := x + 1
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2920,17 +3783,21 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4095
+			o := ea - e.page
+			fast := o <= 4095
 			if fast {
-				m = uint64(e.data[ea-e.page])
-			} else if m, ok = c.rmwLoad(op, ea, 1); !ok {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int8(m)))
 			r := uint64(int64(int8(x - 1)))
 			if fast {
-				e.data[ea-e.page] = uint8(r)
-			} else if !c.rmwStore(op, ea, 1, uint64(uint8(r))) {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2945,17 +3812,22 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4094
+			o := ea - e.page
+			fast := o <= 4094
 			if fast {
-				m = uint64(le.Uint16(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 2); !ok {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int16(m)))
 			r := uint64(int64(int16(x - 1)))
 			if fast {
-				le.PutUint16(e.data[ea-e.page:], uint16(r))
-			} else if !c.rmwStore(op, ea, 2, uint64(uint16(r))) {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2970,17 +3842,24 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4092
+			o := ea - e.page
+			fast := o <= 4092
 			if fast {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 4); !ok {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
 				goto fault
 			}
 			x := uint64(int64(int32(m)))
 			r := uint64(int64(int32(x - 1)))
 			if fast {
-				le.PutUint32(e.data[ea-e.page:], uint32(r))
-			} else if !c.rmwStore(op, ea, 4, uint64(uint32(r))) {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -2995,17 +3874,28 @@ loop:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
 			e := &c.wt[ea>>pageShift&tlbMask]
-			fast := ea-e.page <= 4088
+			o := ea - e.page
+			fast := o <= 4088
 			if fast {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.rmwLoad(op, ea, 8); !ok {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
 				goto fault
 			}
 			x := m
 			r := x - 1
 			if fast {
-				le.PutUint64(e.data[ea-e.page:], r)
-			} else if !c.rmwStore(op, ea, 8, r) {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
 				goto fault
 			}
 			c.fc = c.carry()
@@ -3021,9 +3911,12 @@ loop:
 		case oImul2RM32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
@@ -3044,9 +3937,12 @@ loop:
 		case oImul2RM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := R[op.a], m
@@ -3067,9 +3963,12 @@ loop:
 		case oImul3RMI32:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4092 {
-				m = uint64(le.Uint32(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 4); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := uint64(int64(int32(m))), op.imm
@@ -3090,9 +3989,12 @@ loop:
 		case oImul3RMI64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
 				goto fault
 			}
 			x, y := m, op.imm
@@ -3119,31 +4021,46 @@ loop:
 			k = 1
 			goto linked
 		case oJmpiR64:
+			c.at(b, op)
 			if !c.target(b, op) {
 				goto fault
 			}
 			goto indirect
 		case oJmpiM64:
+			c.at(b, op)
 			if !c.target(b, op) {
 				goto fault
 			}
 			goto indirect
 		case oCallI64:
 			ea := R[RSP] - 8
-			if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				le.PutUint64(e.data[ea-e.page:], op.disp)
-			} else if !c.store(ea, 8, op.disp) {
+			e := &c.top
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.disp
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.pushTo(b, op, ea, 8, op.disp) {
 				goto fault
 			}
 			R[RSP] = ea
 			k = 1
 			goto linked
 		case oCalliR64:
+			c.at(b, op)
 			if !c.target(b, op) {
 				goto fault
 			}
 			goto indirect
 		case oCalliM64:
+			c.at(b, op)
 			if !c.target(b, op) {
 				goto fault
 			}
@@ -3151,9 +4068,12 @@ loop:
 		case oRet64:
 			ea := R[RSP]
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.top
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.popFrom(b, op, ea); !ok {
 				goto fault
 			}
 			if !canonical(m) {
@@ -3166,9 +4086,12 @@ loop:
 		case oRetnI64:
 			ea := R[RSP]
 			var m uint64
-			if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= 4088 {
-				m = uint64(le.Uint64(e.data[ea-e.page:]))
-			} else if m, ok = c.load(ea, 8); !ok {
+			e := &c.top
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.popFrom(b, op, ea); !ok {
 				goto fault
 			}
 			if !canonical(m) {
@@ -3206,15 +4129,23 @@ loop:
 			c.X[op.a&15] = c.X[op.b&15]
 		case oMovupsXM64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			v, ok := c.load16(ea)
+			c.at(b, op)
+			v, ok := c.loadX(ea)
 			if !ok {
 				goto fault
 			}
 			c.X[op.a&15] = v
+			if c.logN > 0 {
+				c.commit()
+			}
 		case oMovupsMX64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
-			if !c.store16(ea, c.X[op.b&15]) {
+			c.at(b, op)
+			if !c.storeX(ea, c.X[op.b&15]) {
 				goto fault
+			}
+			if c.logN > 0 {
+				c.commit()
 			}
 		case oMovapsXX64:
 			c.X[op.a&15] = c.X[op.b&15]
@@ -3224,33 +4155,7014 @@ loop:
 				c.misaligned(ea)
 				goto fault
 			}
-			v, ok := c.load16(ea)
+			c.at(b, op)
+			v, ok := c.loadX(ea)
 			if !ok {
 				goto fault
 			}
 			c.X[op.a&15] = v
+			if c.logN > 0 {
+				c.commit()
+			}
 		case oMovapsMX64:
 			ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp
 			if ea&15 != 0 {
 				c.misaligned(ea)
 				goto fault
 			}
-			if !c.store16(ea, c.X[op.b&15]) {
+			c.at(b, op)
+			if !c.storeX(ea, c.X[op.b&15]) {
 				goto fault
 			}
+			if c.logN > 0 {
+				c.commit()
+			}
+		case oAddMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x + y)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := uint64(int64(int16(x + y)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x + y)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x + y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := uint64(int64(int16(x + y)))
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x + y)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := uint64(int64(int16(x + y)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x + y)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAddMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x + y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oOrMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x | y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := x | y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x | y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x | y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x | y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+		case oOrRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := x | y
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fr, c.fk = r, flagsLogic
+		case oOrRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x | y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+		case oOrRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x | y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+		case oOrMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x | y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := x | y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x | y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oOrMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x | y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAdcMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x + y + c.carry())))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := uint64(int64(int16(x + y + c.carry())))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x + y + c.carry())))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x + y + c.carry()
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x + y + c.carry())))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := uint64(int64(int16(x + y + c.carry())))
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x + y + c.carry())))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x + y + c.carry()
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x + y + c.carry())))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := uint64(int64(int16(x + y + c.carry())))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x + y + c.carry())))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oAdcMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x + y + c.carry()
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+		case oSbbMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y - c.carry())))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := uint64(int64(int16(x - y - c.carry())))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y - c.carry())))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y - c.carry()
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y - c.carry())))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := uint64(int64(int16(x - y - c.carry())))
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y - c.carry())))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y - c.carry()
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y - c.carry())))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := uint64(int64(int16(x - y - c.carry())))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y - c.carry())))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oSbbMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y - c.carry()
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSbb
+		case oAndMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := x & y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+		case oAndRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fr, c.fk = r, flagsLogic
+		case oAndRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+		case oAndRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+		case oAndMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := x & y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oAndMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oSubMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := uint64(int64(int16(x - y)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := uint64(int64(int16(x - y)))
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := uint64(int64(int16(x - y)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oSubMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oXorMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x ^ y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := x ^ y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x ^ y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x ^ y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x ^ y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+		case oXorRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := x ^ y
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(r))
+			c.fr, c.fk = r, flagsLogic
+		case oXorRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x ^ y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+		case oXorRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x ^ y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+		case oXorMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x ^ y
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := x ^ y
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x ^ y
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oXorMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x ^ y
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fr, c.fk = r, flagsLogic
+		case oCmpMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := uint64(int64(int16(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int16(R[op.a]))), uint64(int64(int16(m)))
+			r := uint64(int64(int16(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := uint64(int64(int16(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oCmpMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+		case oMovMR8Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b] >> (op.hb & 63)
+				p[0] = byte(v >> 0)
+			} else if !c.store8(b, op, ea, uint64(uint8(R[op.b]>>(op.hb&63)))) {
+				goto fault
+			}
+		case oMovMR16Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.store16(b, op, ea, uint64(uint16(R[op.b]))) {
+				goto fault
+			}
+		case oMovMR32Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.store32(b, op, ea, uint64(uint32(R[op.b]))) {
+				goto fault
+			}
+		case oMovMR64Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := R[op.b]
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.store64(b, op, ea, R[op.b]) {
+				goto fault
+			}
+		case oMovRM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(m))<<(op.ha&63)
+		case oMovRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(m))
+		case oMovRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(m))
+		case oMovRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = m
+		case oMovMI8Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+			} else if !c.store8(b, op, ea, uint64(uint8(op.imm))) {
+				goto fault
+			}
+		case oMovMI16Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.store16(b, op, ea, uint64(uint16(op.imm))) {
+				goto fault
+			}
+		case oMovMI32Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.store32(b, op, ea, uint64(uint32(op.imm))) {
+				goto fault
+			}
+		case oMovMI64Base:
+			ea := R[op.base] + op.disp
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := op.imm
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.store64(b, op, ea, op.imm) {
+				goto fault
+			}
+		case oMovzxbRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(uint8(m))))
+		case oMovzxbRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(uint64(uint8(m))))
+		case oMovzxbRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint8(m))
+		case oMovzxwRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(uint16(m))))
+		case oMovzxwRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(uint64(uint16(m))))
+		case oMovzxwRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint16(m))
+		case oMovsxbRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int8(m)))))
+		case oMovsxbRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(uint64(int64(int8(m)))))
+		case oMovsxbRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(int64(int8(m)))
+		case oMovsxwRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int16(m)))))
+		case oMovsxwRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(uint64(int64(int16(m)))))
+		case oMovsxwRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(int64(int16(m)))
+		case oMovsxdRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(uint64(int64(int32(m)))))
+		case oMovsxdRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(uint32(uint64(int64(int32(m)))))
+		case oMovsxdRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			R[op.a] = uint64(int64(int32(m)))
+		case oLeaRM16Base:
+			ea := R[op.base] + op.disp
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(ea))
+		case oLeaRM32Base:
+			ea := R[op.base] + op.disp
+			R[op.a] = uint64(uint32(ea))
+		case oLeaRM64Base:
+			ea := R[op.base] + op.disp
+			R[op.a] = ea
+		case oXchgMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := R[op.b] >> (op.hb & 63)
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			R[op.b] = R[op.b]&^(0xFF<<(op.hb&63)) | uint64(uint8(x))<<(op.hb&63)
+		case oXchgMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := R[op.b]
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			R[op.b] = R[op.b]&^0xFFFF | uint64(uint16(x))
+		case oXchgMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := R[op.b]
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			R[op.b] = uint64(uint32(x))
+		case oXchgMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := R[op.b]
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			R[op.b] = x
+		case oCmovccRM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			if !c.cond(op.cc) {
+				m = R[op.a]
+			}
+			R[op.a] = R[op.a]&^0xFFFF | uint64(uint16(m))
+		case oCmovccRM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			if !c.cond(op.cc) {
+				m = R[op.a]
+			}
+			R[op.a] = uint64(uint32(m))
+		case oCmovccRM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			if !c.cond(op.cc) {
+				m = R[op.a]
+			}
+			R[op.a] = m
+		case oSetccM8Base:
+			ea := R[op.base] + op.disp
+			v := c.condValue(op.cc)
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := v
+				p[0] = byte(v >> 0)
+			} else if !c.store8(b, op, ea, uint64(uint8(v))) {
+				goto fault
+			}
+		case oTestMR8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMR16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := uint64(int64(int16(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMR32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMR64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMI8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMI16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4094 {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.load16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oTestMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+		case oNotM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := uint64(int64(int8(^x)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+		case oNotM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := uint64(int64(int16(^x)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+		case oNotM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := uint64(int64(int32(^x)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+		case oNotM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := ^x
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+		case oNegM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := uint64(int64(int8(-x)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
+		case oNegM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := uint64(int64(int16(-x)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
+		case oNegM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := uint64(int64(int32(-x)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
+		case oNegM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := -x
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fa, c.fb, c.fr, c.fk = 0, x, r, flagsSub
+		case oIncM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := uint64(int64(int8(x + 1)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+		case oIncM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := uint64(int64(int16(x + 1)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+		case oIncM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := uint64(int64(int32(x + 1)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+		case oIncM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := x + 1
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+		case oDecM8Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4095
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.update8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - 1)))
+			if fast {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+			} else if !c.finish8(b, op, ea, uint64(uint8(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+		case oDecM16Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4094
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8
+			} else if m, ok = c.update16(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int16(m)))
+			r := uint64(int64(int16(x - 1)))
+			if fast {
+				p := (*[2]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+			} else if !c.finish16(b, op, ea, uint64(uint16(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+		case oDecM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4092
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.update32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - 1)))
+			if fast {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+			} else if !c.finish32(b, op, ea, uint64(uint32(r))) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+		case oDecM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.wt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			fast := o <= 4088
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.update64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			r := x - 1
+			if fast {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				v := r
+				p[0] = byte(v >> 0)
+				p[1] = byte(v >> 8)
+				p[2] = byte(v >> 16)
+				p[3] = byte(v >> 24)
+				p[4] = byte(v >> 32)
+				p[5] = byte(v >> 40)
+				p[6] = byte(v >> 48)
+				p[7] = byte(v >> 56)
+			} else if !c.finish64(b, op, ea, r) {
+				goto fault
+			}
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+		case oImul2RM32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x * y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fr, c.fk = 0, r, flagsShift
+			if r != x*y {
+				c.fa = flagC | flagO
+			}
+		case oImul2RM64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x * y
+			R[op.a] = r
+			c.fa, c.fr, c.fk = 0, r, flagsShift
+			if mulOverflows(x, y) {
+				c.fa = flagC | flagO
+			}
+		case oImul3RMI32Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(m))), op.imm
+			r := uint64(int64(int32(x * y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fr, c.fk = 0, r, flagsShift
+			if r != x*y {
+				c.fa = flagC | flagO
+			}
+		case oImul3RMI64Base:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := m, op.imm
+			r := x * y
+			R[op.a] = r
+			c.fa, c.fr, c.fk = 0, r, flagsShift
+			if mulOverflows(x, y) {
+				c.fa = flagC | flagO
+			}
+		case oMovupsXM64Base:
+			ea := R[op.base] + op.disp
+			c.at(b, op)
+			v, ok := c.loadX(ea)
+			if !ok {
+				goto fault
+			}
+			c.X[op.a&15] = v
+			if c.logN > 0 {
+				c.commit()
+			}
+		case oMovupsMX64Base:
+			ea := R[op.base] + op.disp
+			c.at(b, op)
+			if !c.storeX(ea, c.X[op.b&15]) {
+				goto fault
+			}
+			if c.logN > 0 {
+				c.commit()
+			}
+		case oMovapsXM64Base:
+			ea := R[op.base] + op.disp
+			if ea&15 != 0 {
+				c.misaligned(ea)
+				goto fault
+			}
+			c.at(b, op)
+			v, ok := c.loadX(ea)
+			if !ok {
+				goto fault
+			}
+			c.X[op.a&15] = v
+			if c.logN > 0 {
+				c.commit()
+			}
+		case oMovapsMX64Base:
+			ea := R[op.base] + op.disp
+			if ea&15 != 0 {
+				c.misaligned(ea)
+				goto fault
+			}
+			c.at(b, op)
+			if !c.storeX(ea, c.X[op.b&15]) {
+				goto fault
+			}
+			if c.logN > 0 {
+				c.commit()
+			}
+		case oAddRR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRR64J4:
+			x := R[op.a]
+			y := R[op.b]
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRR64J8:
+			x := R[op.a]
+			y := R[op.b]
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI64J4:
+			x := R[op.a]
+			y := op.imm
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRI64J8:
+			x := R[op.a]
+			y := op.imm
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR64J4:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR64J8:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR64J12:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRR64J14:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI64J4:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI64J8:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI64J12:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRI64J14:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J2:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J6:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J2:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J6:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J2:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J4:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J6:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J8:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J12:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRR64J14:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J2:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J6:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J2:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J6:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J2:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J4:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J6:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J8:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J12:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRI64J14:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J2:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J6:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J2:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J6:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J2:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J4:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J6:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J8:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J12:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRR64J14:
+			x := R[op.a]
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J2:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J6:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J2:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J6:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J2:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J4:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J6:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J8:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J12:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRI64J14:
+			x := R[op.a]
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR64J4:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR64J8:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR64J12:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRR64J14:
+			x := R[op.a]
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI8J12:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI8J14:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI32J4:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI32J8:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI32J12:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI32J14:
+			x := uint64(int64(int32(R[op.a])))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI64J4:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI64J8:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI64J12:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestRI64J14:
+			x := R[op.a]
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			r := uint64(int64(int8(x + 1)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			r := uint64(int64(int8(x + 1)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			r := uint64(int64(int32(x + 1)))
+			R[op.a] = uint64(uint32(r))
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			r := uint64(int64(int32(x + 1)))
+			R[op.a] = uint64(uint32(r))
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR64J4:
+			x := R[op.a]
+			r := x + 1
+			R[op.a] = r
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oIncR64J8:
+			x := R[op.a]
+			r := x + 1
+			R[op.a] = r
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsInc
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR8J4:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			r := uint64(int64(int8(x - 1)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR8J8:
+			x := uint64(int64(int8(R[op.a] >> (op.ha & 63))))
+			r := uint64(int64(int8(x - 1)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR32J4:
+			x := uint64(int64(int32(R[op.a])))
+			r := uint64(int64(int32(x - 1)))
+			R[op.a] = uint64(uint32(r))
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR32J8:
+			x := uint64(int64(int32(R[op.a])))
+			r := uint64(int64(int32(x - 1)))
+			R[op.a] = uint64(uint32(r))
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR64J4:
+			x := R[op.a]
+			r := x - 1
+			R[op.a] = r
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oDecR64J8:
+			x := R[op.a]
+			r := x - 1
+			R[op.a] = r
+			c.fc = c.carry()
+			c.fa, c.fb, c.fr, c.fk = x, 1, r, flagsDec
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x + y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x + y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAddRM64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x + y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsAdd
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := x & y
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := x & y
+			R[op.a] = uint64(uint32(r))
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oAndRM64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x & y
+			R[op.a] = r
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			R[op.a] = R[op.a]&^(0xFF<<(op.ha&63)) | uint64(uint8(r))<<(op.ha&63)
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			R[op.a] = uint64(uint32(r))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oSubRM64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			R[op.a] = r
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMR64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int8(R[op.a]>>(op.ha&63)))), uint64(int64(int8(m)))
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := uint64(int64(int32(R[op.a]))), uint64(int64(int32(m)))
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpRM64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x, y := R[op.a], m
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := uint64(int64(int8(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := uint64(int64(int32(x - y)))
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ2:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x < y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ6:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if x <= y {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) < int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oCmpMI64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x - y
+			c.fa, c.fb, c.fr, c.fk = x, y, r, flagsSub
+			k = int(op.cc & 1)
+			if int64(x) <= int64(y) {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := uint64(int64(int8(R[op.b] >> (op.hb & 63))))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := uint64(int64(int32(R[op.b])))
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMR64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := R[op.b]
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI8BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI8BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI8BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI8BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4095 {
+				p := (*[1]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0]) << 0
+			} else if m, ok = c.load8(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int8(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI32BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI32BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI32BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI32BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4092 {
+				p := (*[4]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24
+			} else if m, ok = c.load32(b, op, ea); !ok {
+				goto fault
+			}
+			x := uint64(int64(int32(m)))
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI64BaseJ4:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if r == 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI64BaseJ8:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI64BaseJ12:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) < 0 {
+				k ^= 1
+			}
+			goto linked
+		case oTestMI64BaseJ14:
+			ea := R[op.base] + op.disp
+			var m uint64
+			e := &c.rt[ea>>pageShift&tlbMask]
+			o := ea - e.page
+			if o <= 4088 {
+				p := (*[8]byte)(unsafe.Add(unsafe.Pointer(e.data), o))
+				m = uint64(p[0])<<0 | uint64(p[1])<<8 | uint64(p[2])<<16 | uint64(p[3])<<24 | uint64(p[4])<<32 | uint64(p[5])<<40 | uint64(p[6])<<48 | uint64(p[7])<<56
+			} else if m, ok = c.load64(b, op, ea); !ok {
+				goto fault
+			}
+			x := m
+			y := op.imm
+			r := x & y
+			c.fr, c.fk = r, flagsLogic
+			k = int(op.cc & 1)
+			if int64(r) <= 0 {
+				k ^= 1
+			}
+			goto linked
 		default:
+			c.at(b, op)
 			if !c.cold(b, op) {
 				goto fault
+			}
+			if c.logN > 0 {
+				c.commit()
 			}
 			if op.jumps {
 				goto indirect
 			}
 		}
+		// The last operation of a block does not come here.
+		op = (*operation)(unsafe.Add(unsafe.Pointer(op), operationSize))
 	}
 linked:
-	next = b.link[k]
+	next = b.link[k&1]
 	if next == nil || next.seen != c.epoch || next.n > c.left {
-		c.RIP = b.next[k]
+		c.RIP = b.next[k&1]
 		if next = c.follow(b, k); next == nil {
 			return
 		}
@@ -3265,7 +11177,7 @@ indirect:
 	}
 enter:
 	c.left -= next.n
-	b, ops, i = next, next.ops, 0
+	b, op = next, next.first
 	goto loop
 fault:
 	c.RIP = b.pc + uint64(op.at)

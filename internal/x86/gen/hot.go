@@ -58,43 +58,57 @@ func setReg(bits int, f, v string) string {
 
 const address = "ea := R[op.base] + R[op.idx]<<(op.sc&63) + op.disp\n"
 
+// The bytes of an access are put together and taken apart one by one, which the
+// compiler makes one load or store: nothing is inlined into a function as large as
+// the switch. o, their offset in the page, has been compared with the last one
+// that is possible; the compiler does not see that, hence unsafe.
+const bytesAt = "p := (*[%d]byte)(unsafe.Add(unsafe.Pointer(e.data), o))\n"
+
+// get assigns to m.
 func get(bits int) string {
-	if bits == 8 {
-		return "uint64(e.data[ea-e.page])"
+	s := fmt.Sprintf(bytesAt+"m = ", bits/8)
+	for i := range bits / 8 {
+		if i > 0 {
+			s += " | "
+		}
+		s += fmt.Sprintf("uint64(p[%d])<<%d", i, 8*i)
 	}
-	return zext(64, fmt.Sprintf("uint64(le.Uint%d(e.data[ea-e.page:]))", bits))
+	return s
 }
 
 func put(bits int, v string) string {
-	switch bits {
-	case 8:
-		return fmt.Sprintf("e.data[ea-e.page] = uint8(%s)", v)
-	case 64:
-		return fmt.Sprintf("le.PutUint64(e.data[ea-e.page:], %s)", v)
+	s := fmt.Sprintf(bytesAt+"v := %s\n", bits/8, v)
+	for i := range bits / 8 {
+		s += fmt.Sprintf("p[%d] = byte(v >> %d)\n", i, 8*i)
 	}
-	return fmt.Sprintf("le.PutUint%d(e.data[ea-e.page:], uint%d(%s))", bits, bits, v)
+	return s
+}
+
+// offset declares o, the offset of an access in the page of entry e of a TLB.
+func offset(tlb string) string {
+	return "e := &c." + tlb + "[ea>>pageShift&tlbMask]\no := ea - e.page\n"
 }
 
 // load declares m, zero-extended.
 func load(bits int) string { return "var m uint64\n" + reload(bits) }
 
 func reload(bits int) string {
-	return fmt.Sprintf("if e := &c.rt[ea>>pageShift&tlbMask]; ea-e.page <= %d { m = %s } else if m, ok = c.load(ea, %d); !ok { goto fault }\n",
-		4096-bits/8, get(bits), bits/8)
+	return offset("rt") + fmt.Sprintf("if o <= %d { %s } else if m, ok = c.load%d(b, op, ea); !ok { goto fault }\n",
+		4096-bits/8, get(bits), bits)
 }
 
 func store(bits int, v string) string {
-	return fmt.Sprintf("if e := &c.wt[ea>>pageShift&tlbMask]; ea-e.page <= %d { %s } else if !c.store(ea, %d, %s) { goto fault }\n",
-		4096-bits/8, put(bits, v), bits/8, zext(bits, v))
+	return offset("wt") + fmt.Sprintf("if o <= %d { %s } else if !c.store%d(b, op, ea, %s) { goto fault }\n",
+		4096-bits/8, put(bits, v), bits, zext(bits, v))
 }
 
 // modify is a read-modify-write: body makes r from x, both sign-extended.
 func modify(bits int, body string) string {
-	return address + "var m uint64\ne := &c.wt[ea>>pageShift&tlbMask]\n" +
-		fmt.Sprintf("fast := ea-e.page <= %d\n", 4096-bits/8) +
-		fmt.Sprintf("if fast { m = %s } else if m, ok = c.rmwLoad(op, ea, %d); !ok { goto fault }\n", get(bits), bits/8) +
+	return address + "var m uint64\n" + offset("wt") +
+		fmt.Sprintf("fast := o <= %d\n", 4096-bits/8) +
+		fmt.Sprintf("if fast { %s } else if m, ok = c.update%d(b, op, ea); !ok { goto fault }\n", get(bits), bits) +
 		"x := " + ext(bits, "m") + "\n" + body +
-		fmt.Sprintf("if fast { %s } else if !c.rmwStore(op, ea, %d, %s) { goto fault }\n", put(bits, "r"), bits/8, zext(bits, "r"))
+		fmt.Sprintf("if fast { %s } else if !c.finish%d(b, op, ea, %s) { goto fault }\n", put(bits, "r"), bits, zext(bits, "r"))
 }
 
 // hotBody returns the body for the semantics with operands of a form, "" if
@@ -209,7 +223,10 @@ func movBody(form string, bits int) string {
 func leaBody(_ string, bits int) string { return address + setReg(bits, "a", "ea") }
 
 func xchgBody(form string, bits int) string {
-	if form != "RR" || bits == 8 {
+	switch {
+	case form == "MR": // always as with LOCK: see block.add
+		return modify(bits, "r := "+raw(bits, "b")+"\n") + setReg(bits, "b", "x")
+	case bits == 8:
 		return ""
 	}
 	return "x, y := R[op.a], R[op.b]\n" + setReg(bits, "a", "y") + setReg(bits, "b", "x")
@@ -298,19 +315,29 @@ func imulBody(form string, bits int) string {
 	return s + "if r != x*y { c.fa = flagC | flagO }"
 }
 
+// Accesses to the stack look into the TLB's entry for it.
+
+func pushTo(bits int, v string) string {
+	return fmt.Sprintf("e := &c.top\no := ea - e.page\nif o <= %d { %s } else if !c.pushTo(b, op, ea, %d, %s) { goto fault }\n",
+		4096-bits/8, put(bits, v), bits/8, zext(bits, v))
+}
+
+var popFrom = "var m uint64\ne := &c.top\no := ea - e.page\nif o <= 4088 { " + get(64) +
+	" } else if m, ok = c.popFrom(b, op, ea); !ok { goto fault }\n"
+
 func pushBody(form string, bits int) string {
 	v := map[string]string{"R": "R[op.a]", "I": "op.imm"}[form]
 	if v == "" {
 		return ""
 	}
-	return fmt.Sprintf("ea := R[RSP] - %d\n", bits/8) + store(bits, v) + "R[RSP] = ea"
+	return fmt.Sprintf("ea := R[RSP] - %d\n", bits/8) + pushTo(bits, v) + "R[RSP] = ea"
 }
 
 func popBody(form string, bits int) string {
 	if bits != 64 || form != "R" {
 		return ""
 	}
-	return "ea := R[RSP]\n" + load(64) + "R[RSP] = ea + 8\nR[op.a] = m"
+	return "ea := R[RSP]\n" + popFrom + "R[RSP] = ea + 8\nR[op.a] = m"
 }
 
 func cmovBody(form string, bits int) string {
@@ -345,11 +372,11 @@ if c.cond(op.cc) { k = 1 }
 goto linked`
 
 func callBody(string, int) string {
-	return "ea := R[RSP] - 8\n" + store(64, "op.disp") + "R[RSP] = ea\nk = 1\ngoto linked"
+	return "ea := R[RSP] - 8\n" + pushTo(64, "op.disp") + "R[RSP] = ea\nk = 1\ngoto linked"
 }
 
 func retBody(form string, _ int) string {
-	s := "ea := R[RSP]\n" + load(64) + "if !canonical(m) { c.wild(m); goto fault }\nR[RSP] = ea + 8"
+	s := "ea := R[RSP]\n" + popFrom + "if !canonical(m) { c.wild(m); goto fault }\nR[RSP] = ea + 8"
 	if form == "I" {
 		s += " + op.imm"
 	}
@@ -357,7 +384,7 @@ func retBody(form string, _ int) string {
 }
 
 func indirectBody(form string, _ int) string {
-	return "if !c.target(b, op) { goto fault }\ngoto indirect"
+	return "c.at(b, op)\nif !c.target(b, op) { goto fault }\ngoto indirect"
 }
 
 func moveXMM(aligned bool) func(form string, bits int) string {
@@ -370,9 +397,9 @@ func moveXMM(aligned bool) func(form string, bits int) string {
 		case "XX":
 			return "c.X[op.a&15] = c.X[op.b&15]"
 		case "XM":
-			return address + check + "v, ok := c.load16(ea)\nif !ok { goto fault }\nc.X[op.a&15] = v"
+			return address + check + "c.at(b, op)\nv, ok := c.loadX(ea)\nif !ok { goto fault }\nc.X[op.a&15] = v\nif c.logN > 0 { c.commit() }"
 		}
-		return address + check + "if !c.store16(ea, c.X[op.b&15]) { goto fault }"
+		return address + check + "c.at(b, op)\nif !c.storeX(ea, c.X[op.b&15]) { goto fault }\nif c.logN > 0 { c.commit() }"
 	}
 }
 
@@ -387,9 +414,14 @@ func (g *codes) execFile() string {
 	return b.String()
 }
 
-const execTop = `import "encoding/binary"
+const execTop = `import (
+	"encoding/binary"
+	"unsafe"
+)
 
 var le = binary.LittleEndian
+
+const operationSize = unsafe.Sizeof(operation{})
 
 // exec runs block b and what follows it, until something stops or the block
 // that comes next has to be looked up by Run: then RIP says where to go on, and
@@ -397,26 +429,27 @@ var le = binary.LittleEndian
 func (c *CPU) exec(b *block) {
 	R := &c.R
 	var ok bool
-	var op *operation
 	var next *block
-	k, i := 0, 0
-	ops := b.ops
+	k := 0
+	op := b.first
 loop:
 	for {
-		op = &ops[i]
-		i++
 		switch op.code {
 `
 
 const execBottom = `default:
+			c.at(b, op)
 			if !c.cold(b, op) { goto fault }
+			if c.logN > 0 { c.commit() }
 			if op.jumps { goto indirect }
 		}
+		// The last operation of a block does not come here.
+		op = (*operation)(unsafe.Add(unsafe.Pointer(op), operationSize))
 	}
 linked:
-	next = b.link[k]
+	next = b.link[k&1]
 	if next == nil || next.seen != c.epoch || next.n > c.left {
-		c.RIP = b.next[k]
+		c.RIP = b.next[k&1]
 		if next = c.follow(b, k); next == nil { return }
 	}
 	goto enter
@@ -427,7 +460,7 @@ indirect:
 	}
 enter:
 	c.left -= next.n
-	b, ops, i = next, next.ops, 0
+	b, op = next, next.first
 	goto loop
 fault:
 	c.RIP = b.pc + uint64(op.at)

@@ -5,6 +5,7 @@
 //	zz_codes.go      the codes of the pre-decoded operations
 //	zz_exec.go       the interpreter's switch
 //	zz_cold.go       the switch of the less frequent instructions
+//	zz_pass.go       accesses to shared memory without a stop
 //	INSTRUCTIONS.md  the list for people
 //
 // Run it with go generate ./internal/x86 after every change of the table or of
@@ -46,6 +47,7 @@ func files() map[string]string {
 		"zz_codes.go":     g.codesFile(),
 		"zz_exec.go":      g.execFile(),
 		"zz_cold.go":      g.coldFile(),
+		"zz_pass.go":      passFile(),
 		"INSTRUCTIONS.md": document(isa.Sections()),
 	}
 }
@@ -65,9 +67,11 @@ func write(name, text string) error {
 // codes numbers the operations: first the hot ones, by their place in the
 // switch, then the cold ones by semantics.
 type codes struct {
-	hot   []hotOp
-	byHot map[string]int
-	cold  []coldOp
+	hot    []hotOp
+	byHot  map[string]int
+	cold   []coldOp
+	direct [][2]string // see addDirect
+	jumps  [][3]string // see addJumps
 }
 
 type hotOp struct{ name, body string }
@@ -87,6 +91,8 @@ func newCodes(rows []*isa.Row) *codes {
 			g.find(r, variant)
 		}
 	}
+	g.direct = g.addDirect()
+	g.jumps = g.addJumps()
 	slices.SortFunc(g.cold, func(a, b coldOp) int { return strings.Compare(a.name, b.name) })
 	return g
 }
@@ -221,7 +227,7 @@ func (g *codes) codesFile() string {
 			fmt.Fprintf(&b, "x%s\n", title(s.name))
 		}
 	}
-	b.WriteString(")\n")
+	b.WriteString(")\n" + g.rewrites())
 	return b.String()
 }
 
