@@ -127,8 +127,8 @@ func readState(data []byte) (s explorationState, err error) {
 
 // state returns what the file "state" is to say.
 func (x *exploration) state(next int) *explorationState {
-	s := &explorationState{scenario: x.s.Name, driver: x.s.Driver.hash(), faults: x.o.Faults.String() + " " + x.o.Profile.String(), processors: x.rigs[0].r.m.Processors(),
-		seed: x.o.Seed, next: next, covered: x.covered}
+	s := &explorationState{scenario: x.s.Name, driver: x.s.Driver.hash(), faults: x.o.Faults.String() + " " + x.o.Profile.String(),
+		processors: x.processors, seed: x.o.Seed, next: next, covered: x.covered}
 	if x.s.hardware != nil {
 		s.scenario += " " + x.s.hardware.String()
 	}

@@ -131,7 +131,7 @@ func (s *Scenario) Explore(ctx context.Context, o ExploreOptions) (*ExploreRepor
 		defer rig.r.m.Close()
 		rig.seen = x.seen
 		rigs[i] = rig
-		x.rigs = append(x.rigs, rig)
+		x.rigs, x.processors = append(x.rigs, rig), rig.r.m.Processors()
 	}
 	if err := x.takeOver(rigs[0]); err != nil {
 		return nil, err
@@ -149,7 +149,8 @@ type exploration struct {
 	o    ExploreOptions
 	stop func() bool
 
-	rigs []*subject
+	rigs       []*subject
+	processors int // of each machine
 
 	// With a corpus: the schedules in it, the number of the first random run, and of
 	// the first one that is not done, what was found before, what went wrong.
