@@ -52,8 +52,11 @@ func TestReductionIsSoundForMorePrimitives(t *testing.T) {
 }
 
 func reductionIsSound(t *testing.T, generate func(g *generator, size int) *program) {
-	all, few, done := 0, 0, 0
-	for s := *seed; done < *programs && s < *seed+100*uint64(*programs); s++ {
+	all, few, done, wanted := 0, 0, 0, *programs
+	if testing.Short() {
+		wanted /= 5
+	}
+	for s := *seed; done < wanted && s < *seed+100*uint64(wanted); s++ {
 		p := generate(newGenerator(s), 2+int(s%6))
 		t.Run(fmt.Sprintf("seed %d", s), func(t *testing.T) {
 			r := newRunner(t, p)
@@ -172,8 +175,11 @@ func (w *walk) run(first, second choice.Process) (after kernel.State, touches [2
 // The table of independence, tried out: steps that it calls independent lead to
 // the same state in both orders.
 func TestIndependentStepsCommute(t *testing.T) {
-	pairs, independent := 0, 0
-	for s := range uint64(300) {
+	pairs, independent, programs := 0, 0, uint64(300)
+	if testing.Short() {
+		programs = 50
+	}
+	for s := range programs {
 		p := newGenerator(90_000 + s).program(2 + int(s%6))
 		newGenerator(s).primitives(p)
 		p.config.Processors = 2

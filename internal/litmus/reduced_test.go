@@ -9,6 +9,9 @@ import (
 func TestReductionOfTheCatalogue(t *testing.T) {
 	const bound = 3000
 	merged, reduced, complete, all := 0, 0, 0, mustCatalogue(t)
+	if testing.Short() {
+		all = all[:len(all)/8]
+	}
 	for _, lt := range all {
 		r, err := Run(lt, Options{Reduced: true, Runs: bound})
 		if err != nil {
@@ -35,8 +38,11 @@ func TestReductionOfTheCatalogue(t *testing.T) {
 
 // The same for random tests of the kernel and of the framework, judged by the search that runs every schedule.
 func TestReductionOfRandomTests(t *testing.T) {
-	plain, reduced, judged := 0, 0, 0
-	for seed := range uint64(40) {
+	plain, reduced, judged, seeds := 0, 0, 0, uint64(40)
+	if testing.Short() {
+		seeds = 10
+	}
+	for seed := range seeds {
 		for _, generate := range []func(uint64) string{randomTest, randomFrameworkTest} {
 			a, b, err := reductionIsSound(generate(seed), 1000)
 			if err != nil {
@@ -49,7 +55,7 @@ func TestReductionOfRandomTests(t *testing.T) {
 		}
 	}
 	t.Logf("%d tests judged: %d runs, %d with reduction", judged, plain, reduced)
-	if judged < 20 {
+	if judged < int(seeds)/2 {
 		t.Error("too few")
 	}
 }
