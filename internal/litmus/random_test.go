@@ -149,7 +149,7 @@ func randomTest(seed uint64) string {
 func TestMergingOfRandomTests(t *testing.T) {
 	seeds, bound := 30, 1500
 	if testing.Short() {
-		seeds = 30
+		seeds = 10
 	}
 	judged, schedules := 0, 0
 	for seed := range uint64(seeds) {

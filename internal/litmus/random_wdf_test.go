@@ -115,7 +115,7 @@ func TestMergingOfRandomFrameworkTests(t *testing.T) {
 		seeds = append(seeds, seed)
 	}
 	if testing.Short() {
-		seeds = seeds[:50]
+		seeds = seeds[:16]
 	}
 	for _, seed := range seeds {
 		src := randomFrameworkTest(seed)
